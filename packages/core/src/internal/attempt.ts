@@ -107,11 +107,10 @@ export class Attempt implements AbortNode {
   }
 
   static {
-    // A context is a proxy of its attempt: printed, it shows what it offers, and makes no signal.
+    // Node prints a proxy as its target: a context should show what it offers instead.
     Object.defineProperty(Attempt.prototype, inspect.custom, {
-      value(this: Attempt) {
-        const signal = this.#controller?.signal ?? '[made when read]';
-        return { ...this.extra, signal, deadline: this.deadline, attempt: this.number };
+      value(this: object) {
+        return { ...this };
       },
     });
   }
