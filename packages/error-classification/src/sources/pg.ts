@@ -38,8 +38,9 @@ export const pg: Source = {
       text(error.message).includes('tuple concurrently updated') ? 'XX000:tuple concurrently updated' : undefined,
   },
   match(error) {
-    return sqlClass(error.code) ?? sqlClass(error.sqlState) ?? sqlClass(error.originalCode) ?? clientMessage(error);
+    return sqlClass(error.code) ?? sqlClass(error.sqlState) ?? sqlClass(error.originalCode);
   },
+  message: (message) => (message.startsWith(DEAD_CLIENT) ? `msg:${DEAD_CLIENT}` : MESSAGES.get(message)),
 };
 
 function poolerVariant(error: Fields): string | undefined {
@@ -49,9 +50,4 @@ function poolerVariant(error: Fields): string | undefined {
 
 function sqlClass(code: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? CLASSES[code.slice(0, 2)] : undefined;
-}
-
-function clientMessage(error: Fields): string | undefined {
-  const message = text(error.message);
-  return message.startsWith(DEAD_CLIENT) ? `msg:${DEAD_CLIENT}` : MESSAGES.get(message);
 }

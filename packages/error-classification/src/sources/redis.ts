@@ -13,7 +13,10 @@ const PROOF = /edis\b|^OOM command not allowed|^(?:MOVED|ASK|REDIRECT) (?:\d+ )?
 const REPLIES = new Set(redisErrors.map((row) => row.code));
 const ERR_REPLIES = redisErrors.map((row) => row.code).filter((code) => code.startsWith('ERR '));
 const CLASSES = new Set([...ioredisErrors, ...nodeRedisErrors].map((row) => row.code).filter((code) => !code.includes(':')));
-const MESSAGES = ioredisErrors.map((row) => row.code).filter((code) => code.startsWith('msg:'));
+const MESSAGES = new Map(
+  ioredisErrors.flatMap(({ code }) => (code.startsWith('msg:') ? [[code.slice('msg:'.length), code] as const] : [])),
+);
+const REDIRECTIONS = 'Too many Cluster redirections';
 const ABORTED = 'AbortError:Command aborted due to connection close';
 
 /** Redis and Valkey, ioredis and node-redis. */
@@ -27,20 +30,36 @@ export const redis: Source = {
     const message = text(error.message);
     // ioredis' AbortError is the connection's end, not somebody's cancellation.
     if (name === 'AbortError' && message.startsWith('Command aborted due to connection close')) return ABORTED;
-    return reply(error, name, message) ?? MESSAGES.find((key) => message.startsWith(key.slice('msg:'.length)));
+    return REPLY_CLASSES.has(name) ? reply(error, message) : undefined;
+  },
+  message(message) {
+    // Replies begin with a word in capitals; almost no other message has two of them in front.
+    if (isCapital(message.charCodeAt(0)) && isCapital(message.charCodeAt(1))) return unprovenReply(message);
+    return MESSAGES.get(message) ?? (message.startsWith(REDIRECTIONS) ? `msg:${REDIRECTIONS}` : undefined);
   },
 };
 
-function reply(error: Fields, name: string, message: string): string | undefined {
-  const first = message.charCodeAt(0);
-  if (first < 65 || first > 90) return undefined;
-  const isReply = REPLY_CLASSES.has(name);
-  if (isReply && AMBIGUOUS.has(text(error.code))) return text(error.code);
+/** A reply that a Redis client has marked as such. */
+function reply(error: Fields, message: string): string | undefined {
+  return AMBIGUOUS.has(text(error.code)) ? text(error.code) : replyKey(message);
+}
+
+/** A message that reads like a reply. */
+function unprovenReply(message: string): string | undefined {
+  const key = replyKey(message);
+  return key !== undefined && AMBIGUOUS.has(key) && !PROOF.test(message) ? undefined : key;
+}
+
+function replyKey(message: string): string | undefined {
   if (message.startsWith('ERR ')) {
-    return ERR_REPLIES.find((key) => message.toLowerCase().startsWith(key.toLowerCase()));
+    const lower = message.toLowerCase();
+    return ERR_REPLIES.find((key) => lower.startsWith(key.toLowerCase()));
   }
   const space = message.indexOf(' ');
   const word = space === -1 ? message : message.slice(0, space);
-  if (!REPLIES.has(word)) return undefined;
-  return isReply || !AMBIGUOUS.has(word) || PROOF.test(message) ? word : undefined;
+  return REPLIES.has(word) ? word : undefined;
+}
+
+function isCapital(char: number): boolean {
+  return char >= 65 && char <= 90;
 }
