@@ -1,1 +1,26 @@
-export {};
+/**
+ * What the policies of Fournines are made of, for those who write one that does more than
+ * `definePolicy` offers: repeat, delay, answer early.
+ *
+ * @packageDocumentation
+ */
+export {
+  type NumberRule,
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+} from './check.ts';
+export { isSystemTime } from './clock.ts';
+export { carryDeadline, deadlineAt } from './deadline.ts';
+export { type Attempt, rejectSoon } from './internal/attempt.ts';
+export { withoutStack } from './internal/cheap-error.ts';
+export { coarseNow } from './internal/coarse-clock.ts';
+export { ComponentEvents } from './internal/component-events.ts';
+export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
+export { nextName } from './internal/names.ts';
+export { parentSignal } from './internal/parent-signal.ts';
+export { reportOnce } from './internal/report-once.ts';
+export { HELD, type Outcome, PARKED, REFUSED, type Stage } from './internal/stage.ts';
+export { StagedPolicy } from './internal/staged-policy.ts';

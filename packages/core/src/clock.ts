@@ -1,0 +1,84 @@
+/**
+ * Where policies take their time from. Every policy has a `clock` option; the default is
+ * {@link systemClock}. Tests inject `manualClock()` from `@fournines/core/testing`.
+ */
+export interface Clock {
+  /** Monotonic milliseconds: never goes back, unlike wall time. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, for what a human or another machine reads. */
+  wall(): number;
+  /** Calls `fn` once after `ms` milliseconds. Any finite `ms` works, also over 2³¹−1 (24.8 days). */
+  setTimeout(fn: () => void, ms: number): Timer;
+}
+
+/** A timer that was started by {@link Clock.setTimeout}. */
+export interface Timer {
+  /** Stops it; nothing happens when it has fired already. */
+  cancel(): void;
+  /** Keeps the process alive until it fires (the default). */
+  ref(): void;
+  /** Lets the process end before it fires. */
+  unref(): void;
+}
+
+/** The longest delay that Node's own timers take; a longer one fires at once. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+class SystemTimer implements Timer {
+  #handle: NodeJS.Timeout;
+
+  constructor(fn: () => void, ms: number) {
+    this.#handle = this.#start(fn, ms);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  ref(): void {
+    this.#handle.ref();
+  }
+
+  unref(): void {
+    this.#handle.unref();
+  }
+
+  #start(fn: () => void, ms: number): NodeJS.Timeout {
+    if (ms <= LONGEST_DELAY) return setTimeout(fn, ms);
+    return setTimeout(() => {
+      const wasRef = this.#handle.hasRef();
+      this.#handle = this.#start(fn, ms - LONGEST_DELAY);
+      if (!wasRef) this.#handle.unref();
+    }, LONGEST_DELAY);
+  }
+}
+
+/** Node's clock. Globals are read at each call, so that fake timers of a test runner work too. */
+const nodeClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimeout: (fn, ms) => new SystemTimer(fn, ms),
+};
+
+let current: Clock = nodeClock;
+
+/** The default clock of everything: `performance.now()`, `Date.now()` and `setTimeout`. */
+export const systemClock: Clock = {
+  now: () => current.now(),
+  wall: () => current.wall(),
+  setTimeout: (fn, ms) => current.setTimeout(fn, ms),
+};
+
+/** Whether `clock` runs by itself. A manual clock stands still until it is told to advance. */
+export function isSystemTime(clock: Clock): boolean {
+  return clock === nodeClock || (clock === systemClock && current === nodeClock);
+}
+
+/** Makes `clock` the time behind {@link systemClock}; returns what puts the former one back. */
+export function replaceSystemClock(clock: Clock): () => void {
+  const former = current;
+  current = clock;
+  return () => {
+    current = former;
+  };
+}

@@ -1,0 +1,101 @@
+import type { CallOptions } from '../call-options.ts';
+import type { AnyPolicy } from '../policy.ts';
+import { rejectSoon } from './attempt.ts';
+import { optionsOf, parentSignal } from './parent-signal.ts';
+import { LONGEST_PIPELINE, Pipeline } from './pipeline.ts';
+import type { Stage } from './stage.ts';
+
+/** A policy that is not ours, or of another installed copy: run through its own `execute`. */
+export class Foreign {
+  readonly policy: AnyPolicy;
+
+  constructor(policy: AnyPolicy) {
+    this.policy = policy;
+  }
+}
+
+/** One link of a chain. */
+export type Link = Stage | Foreign;
+
+/** The links of each policy that is made of stages. One of another installed copy is not here: it is foreign. */
+const contributed = new WeakMap<AnyPolicy, readonly Link[]>();
+
+/** Says which links a policy contributes to a chain. */
+export function contribute(policy: AnyPolicy, links: readonly Link[]): void {
+  contributed.set(policy, links);
+}
+
+/** The links that a policy contributes to a chain. */
+export function linksOf(policy: AnyPolicy): readonly Link[] {
+  return contributed.get(policy) ?? [new Foreign(policy)];
+}
+
+type Fn = (context: never) => unknown;
+
+/** Runs a chain: our neighbouring stages as one pipeline, foreign policies around and inside. */
+export class Chain {
+  readonly #segments: readonly (Pipeline | Foreign)[];
+
+  constructor(links: readonly Link[]) {
+    this.#segments = segmentsOf(links);
+  }
+
+  run(fn: Fn, call: AbortSignal | CallOptions | undefined): Promise<unknown> {
+    const [first] = this.#segments;
+    if (this.#segments.length === 1 && first instanceof Pipeline) return first.run(fn, call);
+    if (typeof fn !== 'function') {
+      return rejectSoon(new TypeError(`execute: fn must be a function, got ${typeof fn}`));
+    }
+    const signal = parentSignal(call);
+    if (signal?.aborted === true) return rejectSoon(signal.reason);
+    return this.#runFrom(0, fn, optionsOf(call) ?? {}, signal, {});
+  }
+
+  /** Runs the segments from `index` inward. `outer` is the context so far. */
+  #runFrom(
+    index: number,
+    fn: Fn,
+    call: CallOptions,
+    signal: AbortSignal | undefined,
+    outer: object,
+  ): Promise<unknown> {
+    const segment = this.#segments[index];
+    const isInnermost = index === this.#segments.length - 1;
+    const inner = (context: object): unknown => {
+      const merged = { ...outer, ...context };
+      const innerSignal = (context as CallOptions).signal;
+      if (innerSignal?.aborted === true) return rejectSoon(innerSignal.reason);
+      return isInnermost
+        ? fn(merged as never)
+        : this.#runFrom(index + 1, fn, call, innerSignal, merged);
+    };
+    if (segment instanceof Foreign) {
+      // A foreign `execute` may throw instead of rejecting; ours never does.
+      return new Promise((resolve) => {
+        resolve(segment.policy.execute(inner, signal));
+      });
+    }
+    const innerCall = signal === undefined ? call : { ...call, signal };
+    return (segment as Pipeline).run(isInnermost ? fn : inner, innerCall, outer);
+  }
+}
+
+function segmentsOf(links: readonly Link[]): readonly (Pipeline | Foreign)[] {
+  const segments: (Pipeline | Foreign)[] = [];
+  let stages: Stage[] = [];
+  const close = (): void => {
+    if (stages.length > 0) segments.push(new Pipeline(stages));
+    stages = [];
+  };
+  for (const link of links) {
+    if (link instanceof Foreign) {
+      close();
+      segments.push(link);
+    } else {
+      if (stages.length === LONGEST_PIPELINE) close();
+      stages.push(link);
+    }
+  }
+  close();
+  return segments;
+}

@@ -1,0 +1,47 @@
+import type { CallOptions } from '../call-options.ts';
+import { Attempt, rejectSoon } from './attempt.ts';
+import { optionsOf, parentSignal } from './parent-signal.ts';
+import type { Stage } from './stage.ts';
+
+/** `answered` is a bit mask of 31 bits: a longer chain is nested. */
+export const LONGEST_PIPELINE = 30;
+
+/** A chain of stages, outermost first, compiled once and run for each call. */
+export class Pipeline {
+  readonly stages: readonly Stage[];
+  /** Whether a stage may answer, or park a call, before the function has settled. */
+  readonly answersEarly: boolean;
+  /** Whether a stage aborts what is inside of it: if none does, the caller's own signal is handed on. */
+  readonly abortsInside: boolean;
+  /** Whether a stage repeats its inside: the context then has `attempt`. */
+  readonly repeats: boolean;
+  /** Whether a stage wants to know at once that the caller aborted. */
+  readonly watchesCaller: boolean;
+  /** Whether a stage looks at the success of a first attempt. */
+  readonly observesSuccess: boolean;
+
+  constructor(stages: readonly Stage[]) {
+    this.stages = stages;
+    this.answersEarly = stages.some((stage) => stage.answersEarly === true);
+    this.abortsInside = stages.some((stage) => stage.abortsInside === true);
+    this.repeats = stages.some((stage) => stage.repeats === true);
+    this.watchesCaller = stages.some((stage) => stage.watchesCaller ?? stage.abort !== undefined);
+    this.observesSuccess = stages.some(
+      (stage) => stage.observesSuccess ?? stage.success !== undefined,
+    );
+  }
+
+  /** Runs `fn`. `extra` holds the context's fields of foreign policies further out. */
+  run(
+    fn: (context: never) => unknown,
+    call: AbortSignal | CallOptions | undefined,
+    extra?: object,
+  ): Promise<unknown> {
+    if (typeof fn !== 'function') {
+      return rejectSoon(new TypeError(`execute: fn must be a function, got ${typeof fn}`));
+    }
+    const signal = parentSignal(call);
+    if (signal?.aborted === true) return rejectSoon(signal.reason);
+    return new Attempt(this, fn, optionsOf(call), signal, extra, undefined, 0, 0).begin();
+  }
+}

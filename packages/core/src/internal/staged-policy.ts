@@ -1,0 +1,72 @@
+import type { CallContext, CallOptions } from '../call-options.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Component, Snapshot } from '../component.ts';
+import type { Event } from '../event.ts';
+import type { Policy } from '../policy.ts';
+import { ContractEvents } from './contract-events.ts';
+import { nextName } from './names.ts';
+import { contribute } from './chain.ts';
+import { Pipeline } from './pipeline.ts';
+import type { Stage } from './stage.ts';
+
+/** What every policy's options take. */
+export interface CommonOptions {
+  /** Its name in metrics, events and errors. Default `<kind>-<n>`. */
+  readonly name?: string;
+  /** Where time comes from. Default: the system's monotonic clock. */
+  readonly clock?: Clock;
+}
+
+/**
+ * The base of our policies: a stage that is also a policy. By itself it runs as a chain of one;
+ * `compose` takes the stage. A class, because its hooks are the hot path.
+ */
+export abstract class StagedPolicy<
+  C extends CallContext = CallContext,
+  S extends Snapshot = Snapshot,
+  Alt = never,
+>
+  implements Policy<C, S, Alt>, Stage
+{
+  declare readonly _altReturn: Alt;
+  readonly kind: string;
+  readonly name: string;
+  /** Where this policy takes its time from. */
+  readonly clock: Clock;
+  readonly contract: ContractEvents;
+  #pipeline: Pipeline | undefined;
+
+  constructor(kind: string, options: CommonOptions) {
+    this.kind = kind;
+    this.name = options.name ?? nextName(kind);
+    this.clock = options.clock ?? systemClock;
+    this.contract = new ContractEvents(kind);
+    contribute(this, [this]);
+  }
+
+  /** A call went well. Fires only while somebody listens; costs a clock read per call. */
+  get onSuccess(): Event<Parameters<Parameters<Policy['onSuccess']>[0]>[0]> {
+    return this.contract.onSuccess;
+  }
+
+  /** A call failed. Fires only while somebody listens. */
+  get onFailure(): Event<Parameters<Parameters<Policy['onFailure']>[0]>[0]> {
+    return this.contract.onFailure;
+  }
+
+  execute<T>(
+    fn: (context: C) => PromiseLike<T> | T,
+    call?: AbortSignal | CallOptions,
+  ): Promise<T | Alt> {
+    // Made at the first call: the flags that a pipeline reads are fields of the subclass.
+    this.#pipeline ??= new Pipeline([this]);
+    return this.#pipeline.run(fn, call) as Promise<T | Alt>;
+  }
+
+  abstract snapshot(): S;
+}
+
+/** Whether something can be watched: it has a kind, a name and a snapshot. */
+export function isComponent(value: object): value is Component {
+  return 'kind' in value && 'name' in value && 'snapshot' in value;
+}
