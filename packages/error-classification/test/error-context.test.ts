@@ -25,20 +25,33 @@ const LEAK = /Sup3rS3cret|SUP3RS3CRET|U3VwM3JTM2NyZXQ|eyJzdXIi/;
 describe('errorContext', () => {
   it.each(Object.entries(SECRETS))('takes out a planted secret: %s', (_, secret) => {
     const inner = Object.assign(new Error(secret), { code: secret, syscall: secret });
-    const error = Object.assign(new Error(`outer ${secret}`, { cause: inner }), { name: 'Custom', requestID: secret });
-    const context = errorContext(error, { ids: { requestId: secret }, attributes: { note: secret, deep: [{ text: secret }] } });
+    const error = Object.assign(new Error(`outer ${secret}`, { cause: inner }), {
+      name: 'Custom',
+      requestID: secret,
+    });
+    const context = errorContext(error, {
+      ids: { requestId: secret },
+      attributes: { note: secret, deep: [{ text: secret }] },
+    });
     expect(JSON.stringify(context)).not.toMatch(LEAK);
     expect(JSON.stringify(context)).toContain('[redacted]');
   });
 
-  it('takes out what has a secret\'s name', () => {
+  it("takes out what has a secret's name", () => {
     const attributes = {
       headers: { Authorization: 'Sup3rS3cret', cookie: 'Sup3rS3cret', accept: 'text/html' },
-      dbPassword: 'Sup3rS3cret', apiKey: 'Sup3rS3cret', 'x-api-key': 'Sup3rS3cret', refresh_token: 'Sup3rS3cret', clientSecret: { id: 'Sup3rS3cret' },
+      dbPassword: 'Sup3rS3cret',
+      apiKey: 'Sup3rS3cret',
+      'x-api-key': 'Sup3rS3cret',
+      refresh_token: 'Sup3rS3cret',
+      clientSecret: { id: 'Sup3rS3cret' },
     };
     const context = errorContext(new Error('x'), { attributes });
     expect(JSON.stringify(context)).not.toMatch(LEAK);
-    expect(context.attributes).toMatchObject({ headers: { accept: 'text/html' }, dbPassword: '[redacted]' });
+    expect(context.attributes).toMatchObject({
+      headers: { accept: 'text/html' },
+      dbPassword: '[redacted]',
+    });
   });
 
   it('leaves a plain message alone', () => {
@@ -47,18 +60,59 @@ describe('errorContext', () => {
   });
 
   it('gives classification, ids, causes and the state of components', () => {
-    const root = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED', syscall: 'connect' });
+    const root = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), {
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+    });
     const error = new TypeError('fetch failed', { cause: root });
-    const breaker = { kind: 'circuit-breaker', name: 'db', snapshot: () => ({ status: 'down', state: 'open', counts: {}, gauges: { retryAfterMs: 500 } }) };
-    const broken = { kind: 'cache', name: 'c', snapshot: () => { throw new Error('no'); } };
-    const context = errorContext(error, { ids: { requestId: 'r-1', traceId: undefined }, components: [breaker, broken], stack: false });
+    const breaker = {
+      kind: 'circuit-breaker',
+      name: 'db',
+      snapshot: () => ({
+        status: 'down',
+        state: 'open',
+        counts: {},
+        gauges: { retryAfterMs: 500 },
+      }),
+    };
+    const broken = {
+      kind: 'cache',
+      name: 'c',
+      snapshot: () => {
+        throw new Error('no');
+      },
+    };
+    const context = errorContext(error, {
+      ids: { requestId: 'r-1', traceId: undefined },
+      components: [breaker, broken],
+      stack: false,
+    });
     expect(context).toEqual({
-      name: 'TypeError', message: 'fetch failed',
-      category: 'unavailable', severity: 'high', retryable: 'yes', breakerFailure: true, httpStatus: 503, matched: 'node/ECONNREFUSED',
+      name: 'TypeError',
+      message: 'fetch failed',
+      category: 'unavailable',
+      severity: 'high',
+      retryable: 'yes',
+      breakerFailure: true,
+      httpStatus: 503,
+      matched: 'node/ECONNREFUSED',
       ids: { requestId: 'r-1' },
-      causes: [{ name: 'Error', message: 'connect ECONNREFUSED 127.0.0.1:1', code: 'ECONNREFUSED', syscall: 'connect' }],
+      causes: [
+        {
+          name: 'Error',
+          message: 'connect ECONNREFUSED 127.0.0.1:1',
+          code: 'ECONNREFUSED',
+          syscall: 'connect',
+        },
+      ],
       components: [
-        { kind: 'circuit-breaker', name: 'db', status: 'down', state: 'open', gauges: { retryAfterMs: 500 } },
+        {
+          kind: 'circuit-breaker',
+          name: 'db',
+          status: 'down',
+          state: 'open',
+          gauges: { retryAfterMs: 500 },
+        },
         { kind: 'cache', name: 'c', status: 'unknown' },
       ],
     });
@@ -75,18 +129,35 @@ describe('errorContext', () => {
     endless['self'] = endless;
     const cycle = new Error('x'.repeat(1_000_000));
     cycle.cause = cycle;
-    expect(JSON.stringify(errorContext(cycle, { attributes: endless })).length).toBeLessThan(20_000);
-    const hostile = new Proxy(new Error('x'), { get: () => { throw new Error('no'); } });
+    expect(JSON.stringify(errorContext(cycle, { attributes: endless })).length).toBeLessThan(
+      20_000,
+    );
+    const hostile = new Proxy(new Error('x'), {
+      get: () => {
+        throw new Error('no');
+      },
+    });
     for (const error of [hostile, undefined, null, 'text', 1n, Symbol('s'), Object.create(null)]) {
       expect(() => JSON.stringify(errorContext(error, { attributes: { hostile } }))).not.toThrow();
     }
-    expect(() => errorContext(1, { maxLength: 3 })).toThrow('errorContext: maxLength must be an integer >= 16, got 3');
+    expect(() => errorContext(1, { maxLength: 3 })).toThrow(
+      'errorContext: maxLength must be an integer >= 16, got 3',
+    );
   });
 
   it('goes through pino', () => {
     let line = '';
-    const sink = new Writable({ write: (chunk, _, done) => { line += String(chunk); done(); } });
+    const sink = new Writable({
+      write: (chunk, _, done) => {
+        line += String(chunk);
+        done();
+      },
+    });
     pino(sink).error(errorContext(new Error(SECRETS.urlPassword)), 'failed');
-    expect(JSON.parse(line)).toMatchObject({ msg: 'failed', category: 'unknown', message: 'postgres://[redacted]@db.internal:5432/x' });
+    expect(JSON.parse(line)).toMatchObject({
+      msg: 'failed',
+      category: 'unknown',
+      message: 'postgres://[redacted]@db.internal:5432/x',
+    });
   });
 });

@@ -6,13 +6,21 @@ const coded = (code: string, message = 'x') => Object.assign(new Error(message),
 
 function clockAt(start: number) {
   let now = start;
-  return { now: () => now, wall: () => 1_000_000 + now, advance: (ms: number) => { now += ms; } };
+  return {
+    now: () => now,
+    wall: () => 1_000_000 + now,
+    advance: (ms: number) => {
+      now += ms;
+    },
+  };
 }
 
 describe('errorStatistics', () => {
   it('counts by category, severity, code and endpoint', () => {
     const statistics = errorStatistics({ clock: clockAt(0) });
-    expect(statistics.record(coded('ECONNREFUSED'), { endpoint: 'GET /a' })).toMatchObject({ category: 'unavailable' });
+    expect(statistics.record(coded('ECONNREFUSED'), { endpoint: 'GET /a' })).toMatchObject({
+      category: 'unavailable',
+    });
     statistics.record(coded('23505'), { endpoint: 'GET /a' });
     statistics.record(new Error('who knows'));
     expect(statistics.totals()).toEqual({
@@ -41,31 +49,46 @@ describe('errorStatistics', () => {
 
   it('agrees with counting by hand', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(200_000), fc.constantFrom('23505', '40001', 'EPIPE')), { maxLength: 60 }), (steps) => {
-        const clock = clockAt(0);
-        const statistics = errorStatistics({ clock });
-        const bucket = 5_000;
-        const log: number[] = [];
-        for (const [wait, code] of steps) {
-          clock.advance(wait);
-          statistics.record(coded(code));
-          log.push(Math.floor(clock.now() / bucket));
-        }
-        const last = Math.floor(clock.now() / bucket);
-        for (const ms of [60_000, 300_000, 900_000]) {
-          expect(statistics.window(ms).total).toBe(log.filter((at) => at > last - ms / bucket).length);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(200_000), fc.constantFrom('23505', '40001', 'EPIPE')), {
+          maxLength: 60,
+        }),
+        (steps) => {
+          const clock = clockAt(0);
+          const statistics = errorStatistics({ clock });
+          const bucket = 5_000;
+          const log: number[] = [];
+          for (const [wait, code] of steps) {
+            clock.advance(wait);
+            statistics.record(coded(code));
+            log.push(Math.floor(clock.now() / bucket));
+          }
+          const last = Math.floor(clock.now() / bucket);
+          for (const ms of [60_000, 300_000, 900_000]) {
+            expect(statistics.window(ms).total).toBe(
+              log.filter((at) => at > last - ms / bucket).length,
+            );
+          }
+        },
+      ),
     );
   });
 
   it('keeps the latest samples, newest first, short and without secrets', () => {
     const statistics = errorStatistics({ samples: 2, clock: clockAt(0) });
-    for (const text of ['one', 'two', `postgres://a:Sup3rS3cret@h/ ${'x'.repeat(10_000)}`]) statistics.record(coded('23505', text));
+    for (const text of ['one', 'two', `postgres://a:Sup3rS3cret@h/ ${'x'.repeat(10_000)}`])
+      statistics.record(coded('23505', text));
     const [newest, older, none] = statistics.recent();
     expect(newest?.message).toMatch(/^postgres:\/\/\[redacted\]@h/);
     expect(newest?.message.length).toBeLessThan(210);
-    expect(older).toEqual({ at: 1_000_000, category: 'conflict', severity: 'low', code: 'pg/23505', name: 'Error', message: 'two' });
+    expect(older).toEqual({
+      at: 1_000_000,
+      category: 'conflict',
+      severity: 'low',
+      code: 'pg/23505',
+      name: 'Error',
+      message: 'two',
+    });
     expect(none).toBeUndefined();
   });
 
@@ -91,7 +114,11 @@ describe('errorStatistics', () => {
     expect(statistics.recent()).toEqual([]);
     statistics.record(coded('23505'));
     expect(statistics).toMatchObject({ kind: 'error-statistics', name: 'all' });
-    expect(statistics.snapshot()).toEqual({ status: 'up', counts: { errors: { conflict: 2 } }, gauges: { recent: 1 } });
+    expect(statistics.snapshot()).toEqual({
+      status: 'up',
+      counts: { errors: { conflict: 2 } },
+      gauges: { recent: 1 },
+    });
   });
 
   it.each<[object, RegExp]>([
