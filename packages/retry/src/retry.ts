@@ -334,7 +334,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       void RESOLVED.then(() => this.#repeat(run));
     } else if (run.state === 'waiting') {
       // A listener of the event may have aborted the call.
-      run.attempt.bindContext(run.index);
+      run.attempt.bindContext();
       this.#arm(run, this.clock.now() + delayMs, delayMs);
     }
   }

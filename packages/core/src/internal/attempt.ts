@@ -282,11 +282,11 @@ export class Attempt implements AbortNode {
   }
 
   /**
-   * Remembers the asynchronous context of the call, for {@link inContext}. A stage that a shared
-   * timer may wake says so in `enter`, with its index: the outermost one runs nothing of the
-   * user's, unless the signal is read and listened to.
+   * Remembers the asynchronous context of the call, for {@link inContext}. A stage that does so for
+   * each call gives its index: it costs nothing where nothing of the user's runs further out. (A
+   * signal that is read remembers it too, for its listeners.)
    */
-  bindContext(index: number): void {
+  bindContext(index = Infinity): void {
     if (index > this.pipeline.outermostHook) this.#resource ??= new AsyncResource('FourninesCall');
   }
 
