@@ -286,7 +286,7 @@ export class Attempt implements AbortNode {
    * each call gives its index: it costs nothing where nothing of the user's runs further out. (A
    * signal that is read remembers it too, for its listeners.)
    */
-  bindContext(index = Infinity): void {
+  bindContext(index: number = Infinity): void {
     if (index > this.pipeline.outermostHook) this.#resource ??= new AsyncResource('FourninesCall');
   }
 
