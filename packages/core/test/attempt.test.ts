@@ -156,6 +156,15 @@ describe('a stage whose outcome has passed', () => {
 });
 
 describe('repetitions', () => {
+  test('are shown to the stage that started them only; further out it is the first attempt', async () => {
+    const vias: boolean[] = [];
+    const outer = probe({
+      failure: (_error, _token, attempt, _index, via) => void vias.push(via === attempt),
+    });
+    await compose(outer, repeater(2)).execute(() => Promise.reject(new Error('x'))).catch(() => {});
+    expect(vias).toEqual([true]);
+  });
+
   test('do not run once the call was aborted from further out', async () => {
     const caller = new AbortController();
     let calls = 0;

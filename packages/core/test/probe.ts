@@ -46,11 +46,14 @@ export function repeater(attempts: number): Probe {
     repeats: true,
     enter(attempt) {
       attempt.number = 0;
-      return undefined;
+      return { made: 1 };
     },
-    failure(_error, _token, attempt, index, via) {
-      if (!attempt.isRepeatable || attempt.isAborted(index) || via.number + 1 >= attempts) return undefined;
-      attempt.repeat(index, via.number + 1);
+    failure(_error, token, attempt, index) {
+      // Not `via.number`: an inner repeater counts its own tries there.
+      const run = token as { made: number };
+      if (!attempt.isRepeatable || attempt.isAborted(index) || run.made >= attempts) return undefined;
+      run.made += 1;
+      attempt.repeat(index, run.made - 1);
       return HELD;
     },
   });
