@@ -31,10 +31,8 @@ const RESOLVED = Promise.resolve();
  * outcome *passes* the stages outward. A stage may take over: park the call on its way in, hold an
  * outcome, answer before the function has settled, repeat what is inside of it. Three things keep
  * that straight:
- * - `answered` has a bit for each stage that has answered already. An outcome that comes from
- *   further in stops there and is told to that stage as late. Where an outcome is held or has left
- *   the chain, the stages that it has passed get their bit too: their part is over, no abort
- *   concerns them.
+ * - `answered` has a bit for each stage that has answered, or that the outcome has passed: its part
+ *   is over, no abort concerns it. What comes from further in afterwards is told to it as late.
  * - `abortScope` is the outermost stage that aborted its inside (−1: the caller). A stage is
  *   aborted when its own index is greater.
  * - repetitions are attempts of their own, linked to the one whose inner part they repeat.
@@ -226,14 +224,16 @@ export class Attempt implements AbortNode {
     this.inContext(() => this.#enter(index + 1));
   }
 
-  /** Carries a value outward from the stage at `index`. */
+  /** Carries a value outward from the stage at `index`; nothing happens when that has answered already. */
   succeed(index: number, value: unknown): void {
+    if (this.hasAnswered(index)) return;
     this.#answered |= 1 << index;
     this.#pass(index - 1, true, value, this);
   }
 
-  /** Carries an error outward from the stage at `index`. */
+  /** Carries an error outward from the stage at `index`; nothing happens when that has answered already. */
   fail(index: number, error: unknown): void {
+    if (this.hasAnswered(index)) return;
     this.#isParked = false;
     this.#answered |= 1 << index;
     this.#pass(index - 1, false, error, this);
@@ -403,7 +403,7 @@ export class Attempt implements AbortNode {
         }
         if (token === PARKED) {
           // An abort while it entered did not reach it: it had no token yet.
-          if (this.#isParked && this.#abortScope < i) {
+          if (this.#isParked && this.#abortScope < i && !this.hasAnswered(i)) {
             stage.abort?.(this.#abortReason, this.tokens[i], this, i);
           }
           return false;
@@ -430,7 +430,6 @@ export class Attempt implements AbortNode {
       if (stage === undefined) continue;
       const token = this.tokens[i];
       if ((this.#answered & (1 << i)) !== 0) {
-        this.#close(i, from);
         stage.late?.(ok ? { ok, value: outcome } : { ok, error: outcome }, token, this, i, via);
         return;
       }
@@ -438,20 +437,12 @@ export class Attempt implements AbortNode {
       const taken = ok
         ? stage.success?.(outcome, token, this, i, via)
         : stage.failure?.(outcome, token, this, i, via);
-      if (taken === HELD) {
-        this.#close(i, from);
-        return;
-      }
+      if (taken === HELD) return;
+      this.#answered |= 1 << i;
       // A repetition concerns the stage that started it; to those further out it is this attempt.
       via = this;
     }
-    this.#close(this.base - 1, from);
     this.#settle(ok, outcome);
-  }
-
-  /** The part of the stages inside of `outside`, up to `last`, is over. */
-  #close(outside: number, last: number): void {
-    this.#answered |= ((2 << last) - 1) & -(1 << (outside + 1));
   }
 
   #settle(ok: boolean, outcome: unknown): void {
