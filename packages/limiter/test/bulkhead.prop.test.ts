@@ -62,7 +62,7 @@ describe('bulkhead, against a naive model', () => {
         fc.integer({ min: 1, max: 3 }),
         fc.nat(5),
         fc.constantFrom('fifo' as const, 'lifo' as const),
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 60, size: 'max' }),
         async (maxConcurrent, maxQueue, order, steps) => {
           const model = new NaiveBulkhead(maxConcurrent, maxQueue, order);
           const policy = bulkhead({ maxConcurrent, maxQueue, order });
