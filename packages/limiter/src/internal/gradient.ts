@@ -14,6 +14,8 @@ const PROBE_EVERY_MS = 30_000;
 /** A probe may take one fiftieth of the time. */
 const PROBE_SHARE = 50;
 const BACKOFF = 0.9;
+/** A limit counts as in use when this share of it is. */
+const IN_USE = 0.8;
 /** Windows between two probes that findings ask for. */
 const REST = 4;
 
@@ -24,11 +26,12 @@ const REST = 4;
  *
  * How it stays free of drift. A running average of durations takes in the queue that the limit
  * itself makes, and both climb together. Here the duration of an unhindered call is only measured
- * by a *probe*: concurrency is halved until the median no longer falls. A probe is due at the
- * start, every half minute while the limit is in use, and at once when findings contradict the
- * last: calls are much faster than unhindered ones were, or the limit was halved and calls are no
- * faster for it. It starts from the concurrency that is in use, not from the limit, so that it does
- * slow something down.
+ * by a *probe*: concurrency is halved until the median no longer falls. At the start the calls of
+ * the first decision stand in, and the limit doubles until calls wait for each other. A probe
+ * follows soon, then every half minute while the limit is in use, and at once when findings
+ * contradict the last: calls are much faster than unhindered ones were, or the limit was halved and
+ * calls are no faster for it. It starts from the concurrency that is in use, not from the limit, so
+ * that it does slow something down.
  *
  * A decision is made of the calls that were admitted after the last one: it sees its own effect, so
  * a service with calls of 10 s is steered as calmly as one with calls of 1 ms. While decisions come
@@ -49,7 +52,9 @@ export class Gradient implements Concurrency {
   #stride = 1;
   #untimed = 0;
 
-  /** The median duration of unhindered calls; NaN until the first probe has ended. */
+  /** Until calls first wait for each other, the limit doubles. */
+  #isStarting = true;
+  /** The median duration of unhindered calls; NaN before the first decision. */
   #unhindered = Number.NaN;
   /** While probing: the median at twice the concurrency, and what the limit was. */
   #former = Number.NaN;
@@ -58,7 +63,8 @@ export class Gradient implements Concurrency {
   #isProbing = false;
   #probeStartedAt = 0;
   #nextProbeAt = 0;
-  #sinceProbe = REST;
+  #sinceProbe = 0;
+  #fasterWindows = 0;
   /** The largest limit since the last probe. */
   #highest = 0;
 
@@ -104,10 +110,12 @@ export class Gradient implements Concurrency {
     this.#count = 0;
     this.#peak = 0;
     this.#isProbing = false;
+    this.#isStarting = false;
     this.#set(this.#limit * BACKOFF);
   }
 
   #decide(median: number, peak: number, now: number): void {
+    if (Number.isNaN(this.#unhindered)) this.#unhindered = median;
     this.#sinceProbe += 1;
     if (this.#isProbeDue(median, peak, now)) {
       this.#startProbe(median, peak, now);
@@ -115,6 +123,12 @@ export class Gradient implements Concurrency {
     }
     // Less than half of the limit is used: what is measured says nothing about the limit.
     if (peak * 2 < this.#limit) return;
+    if (this.#isStarting && median <= this.#unhindered * TOLERANCE) {
+      this.#set(this.#limit * 2);
+      this.#highest = this.#limit;
+      return;
+    }
+    this.#isStarting = false;
     const gradient = clamp((TOLERANCE * this.#unhindered) / median, 0.5, TOLERANCE);
     const found = this.#limit * gradient + Math.sqrt(this.#limit);
     this.#set(this.#limit + (found - this.#limit) * SMOOTHING);
@@ -122,11 +136,10 @@ export class Gradient implements Concurrency {
   }
 
   #isProbeDue(median: number, peak: number, now: number): boolean {
-    if (Number.isNaN(this.#unhindered)) return true;
-    if (this.#sinceProbe < REST) return false;
-    if (median < this.#unhindered * 0.7) return true;
-    if (peak * 2 < this.#limit) return false;
-    if (now >= this.#nextProbeAt) return true;
+    this.#fasterWindows = median < this.#unhindered * 0.7 ? this.#fasterWindows + 1 : 0;
+    // A limit that holds nobody back needs no probe, which would.
+    if (this.#isStarting || this.#sinceProbe < REST || peak < this.#limit * IN_USE) return false;
+    if (now >= this.#nextProbeAt || this.#fasterWindows >= 2) return true;
     const isSlow = median > this.#unhindered * TOLERANCE;
     return isSlow && this.#limit <= Math.max(this.#highest / 2, this.#bounds.min);
   }
