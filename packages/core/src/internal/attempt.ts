@@ -32,7 +32,8 @@ const RESOLVED = Promise.resolve();
  * outcome, answer before the function has settled, repeat what is inside of it. Three things keep
  * that straight:
  * - `answered` has a bit for each stage that has answered already. An outcome that comes from
- *   further in stops there and is told to that stage as late.
+ *   further in stops there and is told to that stage as late. Where an outcome is held, the stages
+ *   that it has passed get their bit too: their part is over, no abort concerns them.
  * - `abortScope` is the outermost stage that aborted its inside (−1: the caller). A stage is
  *   aborted when its own index is greater.
  * - repetitions are attempts of their own, linked to the one whose inner part they repeat.
@@ -214,12 +215,14 @@ export class Attempt implements AbortNode {
 
   /** Carries a value outward from the stage at `index`. */
   succeed(index: number, value: unknown): void {
+    this.#answered |= 1 << index;
     this.#pass(index - 1, true, value, this);
   }
 
   /** Carries an error outward from the stage at `index`. */
   fail(index: number, error: unknown): void {
     this.#isParked = false;
+    this.#answered |= 1 << index;
     this.#pass(index - 1, false, error, this);
   }
 
@@ -389,7 +392,10 @@ export class Attempt implements AbortNode {
       const taken = ok
         ? stage.success?.(outcome, token, this, i, via)
         : stage.failure?.(outcome, token, this, i, via);
-      if (taken === HELD) return;
+      if (taken === HELD) {
+        for (let passed = i + 1; passed <= from; passed++) this.#answered |= 1 << passed;
+        return;
+      }
     }
     this.#settle(ok, outcome);
   }
