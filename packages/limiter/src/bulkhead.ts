@@ -4,7 +4,6 @@ import {
   DeadlineQueue,
   PARKED,
   type REFUSED,
-  type Stage,
   checkNumber,
   checkOneOf,
   checkOptions,
@@ -81,8 +80,8 @@ class QueueingBulkhead
   #isDraining = false;
 
   readonly onLimitChange: Event<LimitChangeEvent> = this.limitChanges();
-  /** Only where calls can wait: a chain with this hook subscribes to the caller's signal. */
-  declare readonly abort?: NonNullable<Stage['abort']>;
+  /** Only a call that waits does: parking it subscribes to the caller's signal. */
+  readonly watchesCaller: boolean = false;
 
   constructor(
     options: BulkheadOptions,
@@ -96,7 +95,6 @@ class QueueingBulkhead
     this.#maxWait = maxWait;
     this.#queue = new WaitQueue(order);
     this.#deadlines = new DeadlineQueue(this.clock);
-    if (maxQueue > 0) this.abort = (reason, token) => this.#leave(reason, token);
   }
 
   enter(attempt: Attempt, index: number): undefined | typeof REFUSED | typeof PARKED {
@@ -123,6 +121,13 @@ class QueueingBulkhead
 
   failure(): void {
     this.#release();
+  }
+
+  /** A call that waits leaves at once; one that runs keeps its slot until it has ended. */
+  abort(reason: unknown, token: unknown): void {
+    if (!(token instanceof Waiter) || !this.#queue.remove(token)) return;
+    this.#deadlines.remove(token);
+    token.fail(reason);
   }
 
   tryAcquire(_call?: CallOptions): Permit | Rejection {
@@ -189,13 +194,6 @@ class QueueingBulkhead
     } finally {
       this.#isDraining = false;
     }
-  }
-
-  /** An abort reached a call. One that runs keeps its slot until it has ended. */
-  #leave(reason: unknown, token: unknown): void {
-    if (!(token instanceof Waiter) || !this.#queue.remove(token)) return;
-    this.#deadlines.remove(token);
-    token.fail(reason);
   }
 
   readonly #onMaxWait = (waiter: Waiter): void => {

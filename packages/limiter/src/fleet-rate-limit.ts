@@ -100,6 +100,8 @@ export class FleetLimit
   #asking = 0;
 
   readonly onLimitChange: Event<LimitChangeEvent> = this.limitChanges();
+  /** Every call is parked first, which subscribes to the caller's signal. */
+  readonly watchesCaller: boolean = false;
 
   constructor(options: FleetRateLimitOptions) {
     checkOptions('rateLimit', options, KNOWN);
