@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import {
   HttpError,
   ValidationError,
@@ -28,7 +29,10 @@ function problemOf(error: unknown): ReturnType<typeof toProblem> {
   }
   if (isClientError(error)) {
     const { statusCode, message } = error;
-    return toProblem(classify(new ValidationError(message)), { status: statusCode, title: undefined });
+    return toProblem(classify(new ValidationError(message)), {
+      status: statusCode,
+      title: STATUS_CODES[statusCode] ?? 'Bad Request',
+    });
   }
   const classification = classify(error);
   if (error instanceof KeyReusedError) {
