@@ -1,6 +1,6 @@
 import type { CallContext, CallOptions } from '../call-options.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import type { Component, Snapshot } from '../component.ts';
+import type { Snapshot } from '../component.ts';
 import type { Event } from '../event.ts';
 import type { Policy } from '../policy.ts';
 import { ContractEvents } from './contract-events.ts';
@@ -33,6 +33,7 @@ export abstract class StagedPolicy<
   readonly name: string;
   /** Where this policy takes its time from. */
   readonly clock: Clock;
+  /** @internal The listeners of `onSuccess` and `onFailure`. */
   readonly contract: ContractEvents;
   #pipeline: Pipeline | undefined;
 
@@ -64,9 +65,4 @@ export abstract class StagedPolicy<
   }
 
   abstract snapshot(): S;
-}
-
-/** Whether something can be watched: it has a kind, a name and a snapshot. */
-export function isComponent(value: object): value is Component {
-  return 'kind' in value && 'name' in value && 'snapshot' in value;
 }
