@@ -39,7 +39,9 @@ export abstract class DelayedError extends ApplicationError {
     const { retryAfterMs } = options;
     if (retryAfterMs === undefined) return;
     if (!Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
-      throw new RangeError(`${new.target.name}: retryAfterMs must be a finite number >= 0, got ${String(retryAfterMs)}`);
+      throw new RangeError(
+        `${new.target.name}: retryAfterMs must be a finite number >= 0, got ${String(retryAfterMs)}`,
+      );
     }
     this.retryAfterMs = retryAfterMs;
   }
@@ -132,7 +134,12 @@ export class InternalError extends ApplicationError {
 /** Whether an error is an application's own, also of another copy of this package. Never throws. */
 export function isApplicationError(error: unknown): error is ApplicationError {
   try {
-    return typeof error === 'object' && error !== null && 'isApplicationError' in error && error.isApplicationError === true;
+    return (
+      typeof error === 'object' &&
+      error !== null &&
+      'isApplicationError' in error &&
+      error.isApplicationError === true
+    );
   } catch {
     return false;
   }

@@ -1,5 +1,11 @@
 import { causes } from './causes.ts';
-import type { Category, Classification, Classifier, Retryable, Severity } from './classification.ts';
+import type {
+  Category,
+  Classification,
+  Classifier,
+  Retryable,
+  Severity,
+} from './classification.ts';
 import { classify as defaultClassify } from './classify.ts';
 import { fieldsOf, isObject, nameOf, readable, text, type Fields } from './internal/fields.ts';
 import { redactText, redactValue } from './internal/redact.ts';
@@ -13,7 +19,11 @@ export interface ContextComponent {
   /** Its name. */
   readonly name: string;
   /** Its state. */
-  snapshot(): { readonly status: string; readonly state?: string; readonly gauges?: Readonly<Record<string, number>> };
+  snapshot(): {
+    readonly status: string;
+    readonly state?: string;
+    readonly gauges?: Readonly<Record<string, number>>;
+  };
 }
 
 /** Options of {@link errorContext}. */
@@ -76,7 +86,13 @@ export interface ErrorContext extends LoggedError {
   readonly stack?: string;
 }
 
-const REQUEST_ID_HEADERS = ['x-request-id', 'request-id', 'x-correlation-id', 'x-amzn-requestid', 'traceparent'];
+const REQUEST_ID_HEADERS = [
+  'x-request-id',
+  'request-id',
+  'x-correlation-id',
+  'x-amzn-requestid',
+  'traceparent',
+];
 const MAX_CAUSES = 10;
 
 /**
@@ -85,28 +101,43 @@ const MAX_CAUSES = 10;
  * tokens, cookies, keys. Never throws for what an error does; a bad option throws.
  */
 export function errorContext(error: unknown, options: ErrorContextOptions = {}): ErrorContext {
-  const { maxLength = 2_000, stack = true, classify = defaultClassify, ids, attributes, components, signal } = options;
+  const {
+    maxLength = 2_000,
+    stack = true,
+    classify = defaultClassify,
+    ids,
+    attributes,
+    components,
+    signal,
+  } = options;
   if (!Number.isInteger(maxLength) || maxLength < 16) {
-    throw new RangeError(`errorContext: maxLength must be an integer >= 16, got ${String(maxLength)}`);
+    throw new RangeError(
+      `errorContext: maxLength must be an integer >= 16, got ${String(maxLength)}`,
+    );
   }
   const classification = classify(error, signal);
   const [, ...behind] = causes(error);
   const fields = isObject(error) ? readable(error) : {};
   const foundIds = { ...idsOf(fields, maxLength), ...definedIds(ids, maxLength) };
-  const states = components === undefined ? [] : [...components].map((component) => stateOf(component));
+  const states =
+    components === undefined ? [] : [...components].map((component) => stateOf(component));
   return {
     ...logged(error, maxLength),
     ...meaning(classification),
     ...(Object.keys(foundIds).length > 0 && { ids: foundIds }),
-    ...(behind.length > 0 && { causes: behind.slice(0, MAX_CAUSES).map((cause) => logged(cause, maxLength)) }),
+    ...(behind.length > 0 && {
+      causes: behind.slice(0, MAX_CAUSES).map((cause) => logged(cause, maxLength)),
+    }),
     ...(states.length > 0 && { components: states }),
     ...(attributes !== undefined && { attributes: redactValue(attributes, maxLength) }),
-    ...(stack && typeof fields.stack === 'string' && { stack: redactText(fields.stack, maxLength * 4) }),
+    ...(stack &&
+      typeof fields.stack === 'string' && { stack: redactText(fields.stack, maxLength * 4) }),
   };
 }
 
 function meaning(classification: Classification): Omit<ErrorContext, keyof LoggedError> {
-  const { category, severity, retryable, breakerFailure, httpStatus, retryAfterMs, source, code } = classification;
+  const { category, severity, retryable, breakerFailure, httpStatus, retryAfterMs, source, code } =
+    classification;
   return {
     category,
     severity,
@@ -119,13 +150,16 @@ function meaning(classification: Classification): Omit<ErrorContext, keyof Logge
 }
 
 function logged(error: unknown, maxLength: number): LoggedError {
-  if (!isObject(error)) return { name: typeof error, message: redactText(describe(error), maxLength) };
+  if (!isObject(error))
+    return { name: typeof error, message: redactText(describe(error), maxLength) };
   const fields = readable(error);
   const { code, status = fields.statusCode, syscall } = fields;
   return {
     name: redactText(nameOf(fields), 100) || 'Object',
     message: redactText(text(fields.message), maxLength),
-    ...((typeof code === 'string' || typeof code === 'number') && { code: typeof code === 'string' ? redactText(code, 100) : code }),
+    ...((typeof code === 'string' || typeof code === 'number') && {
+      code: typeof code === 'string' ? redactText(code, 100) : code,
+    }),
     ...(typeof status === 'number' && { status }),
     ...(typeof syscall === 'string' && { syscall: redactText(syscall, 100) }),
   };
@@ -164,7 +198,13 @@ function stateOf(component: ContextComponent): Readonly<Record<string, unknown>>
   const { kind, name } = component;
   try {
     const { status, state, gauges } = component.snapshot();
-    return { kind, name, status, ...(state !== undefined && { state }), ...(gauges !== undefined && { gauges: { ...gauges } }) };
+    return {
+      kind,
+      name,
+      status,
+      ...(state !== undefined && { state }),
+      ...(gauges !== undefined && { gauges: { ...gauges } }),
+    };
   } catch {
     return { kind, name, status: 'unknown' };
   }

@@ -111,7 +111,13 @@ let unnamed = 0;
  * bounded whatever the messages are: it holds numbers for at most `maxKeys` codes and endpoints, and short samples.
  */
 export function errorStatistics(options: ErrorStatisticsOptions = {}): ErrorStatistics {
-  const { windows = [60_000, 300_000, 900_000], maxKeys = 500, samples = 50, classify = defaultClassify, clock = SYSTEM_CLOCK } = options;
+  const {
+    windows = [60_000, 300_000, 900_000],
+    maxKeys = 500,
+    samples = 50,
+    classify = defaultClassify,
+    clock = SYSTEM_CLOCK,
+  } = options;
   check(windows, maxKeys, samples);
   const name = options.name ?? `error-statistics-${++unnamed}`;
   const bucketMs = Math.min(...windows) / 12;
@@ -123,7 +129,13 @@ export function errorStatistics(options: ErrorStatisticsOptions = {}): ErrorStat
 
   function emptyCounts(): Record<keyof ErrorCounts, WindowedCounts> {
     const make = (limit: number) => new WindowedCounts(buckets, limit, OTHER);
-    return { total: make(1), category: make(64), severity: make(8), code: make(maxKeys), endpoint: make(maxKeys) };
+    return {
+      total: make(1),
+      category: make(64),
+      severity: make(8),
+      code: make(maxKeys),
+      endpoint: make(maxKeys),
+    };
   }
 
   function record(error: unknown, occurrence: ErrorOccurrence = {}): Classification {
@@ -145,7 +157,12 @@ export function errorStatistics(options: ErrorStatisticsOptions = {}): ErrorStat
     return classification;
   }
 
-  function sampleOf(error: unknown, { category, severity }: Classification, code: string | undefined, endpoint: string | undefined): ErrorSample {
+  function sampleOf(
+    error: unknown,
+    { category, severity }: Classification,
+    code: string | undefined,
+    endpoint: string | undefined,
+  ): ErrorSample {
     const fields = isObject(error) ? readable(error) : {};
     return {
       at: clock.wall(),
@@ -170,7 +187,9 @@ export function errorStatistics(options: ErrorStatisticsOptions = {}): ErrorStat
 
   function window(ms: number): ErrorCounts {
     if (!windows.includes(ms)) {
-      throw new RangeError(`errorStatistics: window must be one of ${windows.join(', ')}, got ${String(ms)}`);
+      throw new RangeError(
+        `errorStatistics: window must be one of ${windows.join(', ')}, got ${String(ms)}`,
+      );
     }
     const last = Math.floor(clock.now() / bucketMs);
     const first = last - Math.ceil(ms / bucketMs) + 1;
@@ -189,7 +208,7 @@ export function errorStatistics(options: ErrorStatisticsOptions = {}): ErrorStat
     record,
     totals: () => read((of) => of.totals()),
     window,
-    recent: () => [...latest.slice(next), ...latest.slice(0, next)].reverse(),
+    recent: () => [...latest.slice(next), ...latest.slice(0, next)].toReversed(),
     snapshot: () => ({
       status: 'up',
       counts: { errors: Object.fromEntries(lifetime) },
@@ -206,20 +225,30 @@ function keyOf({ source, code }: Classification): string | undefined {
 
 function check(windows: readonly number[], maxKeys: number, samples: number): void {
   if (!Array.isArray(windows) || windows.length === 0 || windows.length > 8) {
-    throw new RangeError(`errorStatistics: windows must hold 1 to 8 durations, got ${String(windows)}`);
+    throw new RangeError(
+      `errorStatistics: windows must hold 1 to 8 durations, got ${String(windows)}`,
+    );
   }
   for (const window of windows) {
     if (!(window >= 1_000 && window <= 86_400_000)) {
-      throw new RangeError(`errorStatistics: windows must be from 1000 to 86400000 ms, got ${String(window)}`);
+      throw new RangeError(
+        `errorStatistics: windows must be from 1000 to 86400000 ms, got ${String(window)}`,
+      );
     }
   }
   if (Math.max(...windows) / Math.min(...windows) > 120) {
-    throw new RangeError(`errorStatistics: the largest window must be at most 120 times the smallest, got ${windows.join(', ')}`);
+    throw new RangeError(
+      `errorStatistics: the largest window must be at most 120 times the smallest, got ${windows.join(', ')}`,
+    );
   }
   if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > 10_000) {
-    throw new RangeError(`errorStatistics: maxKeys must be an integer from 1 to 10000, got ${String(maxKeys)}`);
+    throw new RangeError(
+      `errorStatistics: maxKeys must be an integer from 1 to 10000, got ${String(maxKeys)}`,
+    );
   }
   if (!Number.isInteger(samples) || samples < 0 || samples > 1_000) {
-    throw new RangeError(`errorStatistics: samples must be an integer from 0 to 1000, got ${String(samples)}`);
+    throw new RangeError(
+      `errorStatistics: samples must be an integer from 0 to 1000, got ${String(samples)}`,
+    );
   }
 }

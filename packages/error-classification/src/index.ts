@@ -1,4 +1,10 @@
-export type { Category, Classification, Classifier, Retryable, Severity } from './classification.ts';
+export type {
+  Category,
+  Classification,
+  Classifier,
+  Retryable,
+  Severity,
+} from './classification.ts';
 export { classify } from './classify.ts';
 export { classifier } from './classifier.ts';
 export type { ClassificationOverride, ClassifierOptions, Rule, RuleContext } from './classifier.ts';
@@ -28,7 +34,12 @@ export type { ApplicationErrorOptions, DelayedErrorOptions } from './application
 export { problemHeaders, toProblem } from './problem.ts';
 export type { ProblemDetails, ProblemExtra } from './problem.ts';
 export { errorContext } from './error-context.ts';
-export type { ContextComponent, ErrorContext, ErrorContextOptions, LoggedError } from './error-context.ts';
+export type {
+  ContextComponent,
+  ErrorContext,
+  ErrorContextOptions,
+  LoggedError,
+} from './error-context.ts';
 export { errorStatistics } from './error-statistics.ts';
 export type {
   ErrorCounts,

@@ -41,19 +41,46 @@ export interface ProblemExtra {
 }
 
 const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 409: 'Conflict', 412: 'Precondition Failed',
-  413: 'Content Too Large', 414: 'URI Too Long', 415: 'Unsupported Media Type', 416: 'Range Not Satisfiable',
-  422: 'Unprocessable Content', 429: 'Too Many Requests', 431: 'Request Header Fields Too Large',
-  451: 'Unavailable For Legal Reasons', 499: 'Client Closed Request', 500: 'Internal Server Error', 501: 'Not Implemented',
-  502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout', 507: 'Insufficient Storage',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  507: 'Insufficient Storage',
 };
 
 /**
  * Turns a classification into an RFC 9457 problem. Nothing of the error itself gets out: no message, host, stack or
  * SQL of anything upstream; only the message of an {@link ApplicationError} below 500, which was written for the client.
  */
-export function toProblem(classification: Classification, extra: ProblemExtra = {}): ProblemDetails {
-  const { httpStatus: status, category, retryable, code, source, retryAfterMs, error } = classification;
+export function toProblem(
+  classification: Classification,
+  extra: ProblemExtra = {},
+): ProblemDetails {
+  const {
+    httpStatus: status,
+    category,
+    retryable,
+    code,
+    source,
+    retryAfterMs,
+    error,
+  } = classification;
   const detail = status < 500 && isApplicationError(error) ? error.message : undefined;
   return {
     type: 'about:blank',

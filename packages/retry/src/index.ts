@@ -5,6 +5,9 @@ export {
   type ExponentialOptions,
   exponential,
 } from './backoff.ts';
+export { hedge } from './hedge.ts';
+export type { HedgeOptions, HedgeQuantile } from './hedge-options.ts';
+export type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 export type { Jitter } from './internal/exponential-delay.ts';
 export type { OutcomeFilter } from './outcome-filter.ts';
 export { retry } from './retry.ts';
@@ -19,3 +22,4 @@ export type {
   RetryPolicy,
   RetrySnapshot,
 } from './retry-policy.ts';
+export { SupersededError } from './superseded-error.ts';

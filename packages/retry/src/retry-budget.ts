@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@fournines/core';
+import { type Clock, type CommonOptions, systemClock } from '@fournines/core';
 import { checkNumber, checkOptions, coarseNow } from '@fournines/core/authoring';
 import { BudgetWindow } from './internal/budget-window.ts';
 
@@ -48,8 +48,20 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
 /** Marks our budgets; the same for every installed copy of this package. */
 const BRAND = Symbol.for('@fournines/retry/budget');
 
-/** Whether a value is a budget of {@link retryBudget}: it keeps time and never throws. */
-export function isRetryBudget(value: unknown): value is RetryBudget {
+/** The budget that options ask for: the given one, none, or one of the policy's own. */
+export function checkBudget(
+  owner: string,
+  options: CommonOptions & { readonly budget?: RetryBudget | false },
+): RetryBudget | undefined {
+  const { budget, clock } = options;
+  if (budget === undefined) return retryBudget(clock === undefined ? {} : { clock });
+  if (budget === false) return undefined;
+  if (isBudget(budget)) return budget;
+  throw new TypeError(`${owner}: budget must be a retryBudget(…) or false, got ${typeof budget}`);
+}
+
+/** Only a budget of ours: it never throws, and costs a call next to nothing. */
+function isBudget(value: unknown): value is RetryBudget {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 

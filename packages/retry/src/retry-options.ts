@@ -8,7 +8,7 @@ import {
 import { type Classification, type Classifier, classify } from '@fournines/error-classification';
 import { type Backoff, exponential } from './backoff.ts';
 import { type OutcomeFilter, checkOutcomeFilter } from './outcome-filter.ts';
-import { type RetryBudget, isRetryBudget, retryBudget } from './retry-budget.ts';
+import { type RetryBudget, checkBudget } from './retry-budget.ts';
 
 /** What `shouldRetry` is told beside the error. */
 export interface RetryDecision {
@@ -134,18 +134,6 @@ export function checkRetryOptions(options: RetryOptions): RetryRules {
     unref: checkBoolean('retry: unref', unref ?? false),
     random: random ?? Math.random,
   };
-}
-
-/** The budget that options ask for: the given one, none, or one of the policy's own. */
-export function checkBudget(
-  owner: string,
-  options: CommonOptions & { readonly budget?: RetryBudget | false },
-): RetryBudget | undefined {
-  const { budget, clock } = options;
-  if (budget === undefined) return retryBudget(clock === undefined ? {} : { clock });
-  if (budget === false) return undefined;
-  if (isRetryBudget(budget)) return budget;
-  throw new TypeError(`${owner}: budget must be a retryBudget(…) or false, got ${typeof budget}`);
 }
 
 function checkBackoff(backoff: Backoff): Backoff {

@@ -8,6 +8,7 @@ import {
 } from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
+import { BudgetFeed } from './internal/budget-feed.ts';
 import { type DelaySource, objection, spreadDelay } from './internal/delay-plan.ts';
 import { disposeResult } from './internal/dispose-result.ts';
 import { type Failure, RetryBackoffContext, RetryRun } from './internal/retry-run.ts';
@@ -50,6 +51,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   readonly #events: ComponentEvents<RetryEvent | GiveUpEvent> = new ComponentEvents<
     RetryEvent | GiveUpEvent
   >(this, ['retry', 'give-up']);
+  readonly #feed: BudgetFeed | undefined;
   #calls = 0;
   #retries = 0;
   #recovered = 0;
@@ -72,6 +74,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   constructor(options: RetryOptions, rules: RetryRules) {
     super('retry', options);
     this.#rules = rules;
+    this.#feed = rules.budget === undefined ? undefined : new BudgetFeed(rules.budget);
     this.observesSuccess = rules.isFailure !== undefined || rules.handle !== undefined;
   }
 
@@ -95,10 +98,10 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return this.#rules.budget;
   }
 
-  enter(attempt: Attempt): undefined {
+  enter(attempt: Attempt, index: number): undefined {
     this.#calls += 1;
     attempt.number = 0;
-    this.#rules.budget?.deposit();
+    this.#feed?.deposit(attempt, index);
   }
 
   success(

@@ -121,7 +121,7 @@ class Timeout
     this.#inFlight += 1;
     if (this.#options.captureStack) call.origin = originOf();
     if (ms !== Infinity) {
-      attempt.bindContext();
+      attempt.bindContext(index);
       this.#queue.add(call);
     }
     return call;

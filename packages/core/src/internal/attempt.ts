@@ -126,6 +126,7 @@ export class Attempt implements AbortNode {
     const outer = root.#parentSignal;
     if (outer !== undefined && !this.pipeline.abortsInside) return outer;
     this.#controller = new AbortController();
+    this.#resource ??= new AsyncResource('FourninesCall');
     const { signal } = this.#controller;
     const { deadline } = this;
     if (deadline !== undefined) carryDeadline(signal, deadline);
@@ -211,7 +212,7 @@ export class Attempt implements AbortNode {
     this.tokens[index] = token;
     this.#entered = index + 1;
     this.#isParked = true;
-    this.bindContext();
+    this.#resource ??= new AsyncResource('FourninesCall');
     this.watchCaller();
     return PARKED;
   }
@@ -302,9 +303,13 @@ export class Attempt implements AbortNode {
     else root.#hub = joinHub(signal, root);
   }
 
-  /** Remembers the asynchronous context of the call, for {@link inContext}. */
-  bindContext(): void {
-    this.#resource ??= new AsyncResource('FourninesCall');
+  /**
+   * Remembers the asynchronous context of the call, for {@link inContext}. A stage that does so for
+   * each call gives its index: it costs nothing where nothing of the user's runs further out. (A
+   * signal that is read remembers it too, for its listeners.)
+   */
+  bindContext(index: number = Infinity): void {
+    if (index > this.pipeline.outermostHook) this.#resource ??= new AsyncResource('FourninesCall');
   }
 
   /** Runs `fn` in the call's own asynchronous context: a shared timer or another call's end is somebody else's. */

@@ -17,6 +17,8 @@ export class Pipeline {
   readonly repeats: boolean;
   /** Whether a stage wants to know at once that the caller aborted. */
   readonly watchesCaller: boolean;
+  /** The index of the outermost stage that does something with a failure. */
+  readonly outermostHook: number;
   /** Whether a stage looks at the success of a first attempt. */
   readonly observesSuccess: boolean;
 
@@ -28,6 +30,7 @@ export class Pipeline {
     );
     this.repeats = stages.some((stage) => stage.repeats === true);
     this.watchesCaller = stages.some((stage) => stage.watchesCaller ?? stage.abort !== undefined);
+    this.outermostHook = stages.findIndex((stage) => stage.failure !== undefined);
     this.observesSuccess = stages.some(
       (stage) => stage.observesSuccess ?? stage.success !== undefined,
     );

@@ -7,13 +7,15 @@ const SECRET_NAME =
 
 const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
-const HEADER = /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token|api-key)(["']?\s*[:=]\s*)[^\r\n]*/gi;
+const HEADER =
+  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token|api-key)(["']?\s*[:=]\s*)[^\r\n]*/gi;
 const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+)[\w~+/.=:-]{6,}/gi;
 const ASSIGNMENT =
   /(["']?\b[\w-]*(?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|session(?:id)?|signature|x-amz-signature|sig|auth)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/gi;
 const JWT = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g;
 /** Keys that give themselves away: OpenAI and Anthropic, GitHub, AWS, Google, Slack, Stripe, npm. */
-const VENDOR_KEY = /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{10,}|npm_\w{30,})/g;
+const VENDOR_KEY =
+  /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{10,}|npm_\w{30,})/g;
 
 /** A text without the secrets that can be told from its form, cut to `limit` characters. */
 export function redactText(value: string, limit: number): string {
@@ -57,11 +59,20 @@ function redactObject(value: object, limit: number, depth: number): unknown {
   if (depth >= 5) return '[deep]';
   try {
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-    if (Array.isArray(value)) return value.slice(0, 50).map((item) => redactValue(item, limit, depth + 1) ?? null);
+    if (Array.isArray(value))
+      return value.slice(0, 50).map((item) => redactValue(item, limit, depth + 1) ?? null);
     const copy: Record<string, unknown> = {};
     for (const name of Object.keys(value).slice(0, 50)) {
-      const inner: unknown = isSecretName(name) ? REDACTED : readAndRedact(value, name, limit, depth);
-      if (inner !== undefined) Object.defineProperty(copy, name, { value: inner, enumerable: true, writable: true, configurable: true });
+      const inner: unknown = isSecretName(name)
+        ? REDACTED
+        : readAndRedact(value, name, limit, depth);
+      if (inner !== undefined)
+        Object.defineProperty(copy, name, {
+          value: inner,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
     }
     return copy;
   } catch {

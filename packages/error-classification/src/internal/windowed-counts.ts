@@ -56,7 +56,8 @@ export class WindowedCounts {
 
   #advance(series: Series, bucket: number): void {
     const steps = Math.min(bucket - series.newest, this.#buckets);
-    for (let step = 1; step <= steps; step++) series.ring[(series.newest + step) % this.#buckets] = 0;
+    for (let step = 1; step <= steps; step++)
+      series.ring[(series.newest + step) % this.#buckets] = 0;
     if (bucket > series.newest) series.newest = bucket;
   }
 }
