@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import type { CallOptions } from '../call-options.ts';
-import { type Deadline, carryDeadline, deadlineOf } from '../deadline.ts';
+import { type Deadline, carryDeadline, deadlineOf, earlier } from '../deadline.ts';
 import { contextOf } from './call-context.ts';
 import { contractTime } from './contract-events.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -154,11 +154,10 @@ export class Attempt implements AbortNode {
     const { stages } = this.pipeline;
     let earliest =
       this.parent === undefined
-        ? deadlineOf(this.#parentSignal)
+        ? this.#givenDeadline()
         : this.parent.deadlineOutside(Math.min(index, this.base));
     for (let i = this.base; i < Math.min(index, this.#entered); i++) {
-      const own = stages[i]?.deadline?.(this.tokens[i]);
-      if (own !== undefined && (earliest === undefined || own.at < earliest.at)) earliest = own;
+      earliest = earlier(earliest, stages[i]?.deadline?.(this.tokens[i]));
     }
     return earliest;
   }
@@ -475,6 +474,16 @@ export class Attempt implements AbortNode {
   get #mayJoinHub(): boolean {
     if (this.#hub !== undefined) return true;
     return this.#parentSignal !== undefined && this.pipeline.abortsInside;
+  }
+
+  /** The deadline from outside of the chain: of the signal, of the caller's context, of a foreign policy's. */
+  #givenDeadline(): Deadline | undefined {
+    const given = earlier(deadlineOf(this.#parentSignal), this.#deadlineIn(this.call));
+    return earlier(given, this.#deadlineIn(this.extra));
+  }
+
+  #deadlineIn(fields: object | undefined): Deadline | undefined {
+    return (fields as { readonly deadline?: Deadline } | undefined)?.deadline;
   }
 
   #forget(repetition: Attempt): void {

@@ -83,7 +83,10 @@ export class DeadlineQueue {
     const lateBy = now - this.#wakeAt;
     this.#timer = undefined;
     this.#wakeAt = Infinity;
-    if (this.#first === undefined) return;
+    if (this.#first === undefined) {
+      this.#letLoopRun = true;
+      return;
+    }
     if (lateBy > STALL_MS && this.#letLoopRun) {
       this.#letLoopRun = false;
       this.#arm(now, now);

@@ -1,4 +1,6 @@
+import type { IFailureEvent, ISuccessEvent } from 'cockatiel';
 import type { CallContext, CallOptions } from '../call-options.ts';
+import { checkClock, checkName } from '../check.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Snapshot } from '../component.ts';
 import type { Event } from '../event.ts';
@@ -39,19 +41,19 @@ export abstract class StagedPolicy<
 
   constructor(kind: string, options: CommonOptions) {
     this.kind = kind;
-    this.name = options.name ?? nextName(kind);
-    this.clock = options.clock ?? systemClock;
+    this.name = checkName(kind, options.name) ?? nextName(kind);
+    this.clock = checkClock(kind, options.clock) ?? systemClock;
     this.contract = new ContractEvents(kind);
     contribute(this, [this]);
   }
 
   /** A call went well. Fires only while somebody listens; costs a clock read per call. */
-  get onSuccess(): Event<Parameters<Parameters<Policy['onSuccess']>[0]>[0]> {
+  get onSuccess(): Event<ISuccessEvent> {
     return this.contract.onSuccess;
   }
 
   /** A call failed. Fires only while somebody listens. */
-  get onFailure(): Event<Parameters<Parameters<Policy['onFailure']>[0]>[0]> {
+  get onFailure(): Event<IFailureEvent> {
     return this.contract.onFailure;
   }
 
