@@ -134,7 +134,8 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     if (via === attempt) run.primaryError = error;
     if (attempt.isAborted(index)) run.isHedgeable = false;
     else if (!this.#isSurvivable(run, error)) return this.#end(run, false, error, via);
-    if (run.live > 0) return HELD;
+    // An attempt that it started may have failed synchronously, and ended the call, meanwhile.
+    if (run.live > 0 || run.isOver) return HELD;
     run.isOver = true;
     this.#queue.remove(run);
     if (via === attempt) return undefined;
