@@ -30,5 +30,6 @@ export {
   fallback,
 } from './fallback.ts';
 export type { CommonOptions } from './internal/staged-policy.ts';
+export type { Permit, Rejection } from './permit.ts';
 export type { AnyPolicy, ContextOf, MergedContext, Policy } from './policy.ts';
 export { type StreamOptions, stream } from './stream.ts';

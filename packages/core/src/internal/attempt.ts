@@ -32,7 +32,8 @@ const RESOLVED = Promise.resolve();
  * outcome, answer before the function has settled, repeat what is inside of it. Three things keep
  * that straight:
  * - `answered` has a bit for each stage that has answered already. An outcome that comes from
- *   further in stops there and is told to that stage as late.
+ *   further in stops there and is told to that stage as late. Where an outcome is held, the stages
+ *   that it has passed get their bit too: their part is over, no abort concerns them.
  * - `abortScope` is the outermost stage that aborted its inside (−1: the caller). A stage is
  *   aborted when its own index is greater.
  * - repetitions are attempts of their own, linked to the one whose inner part they repeat.
@@ -124,6 +125,7 @@ export class Attempt implements AbortNode {
     const outer = root.#parentSignal;
     if (outer !== undefined && !this.pipeline.abortsInside) return outer;
     this.#controller = new AbortController();
+    this.#resource ??= new AsyncResource('FourninesCall');
     const { signal } = this.#controller;
     const { deadline } = this;
     if (deadline !== undefined) carryDeadline(signal, deadline);
@@ -200,7 +202,7 @@ export class Attempt implements AbortNode {
   park(index: number, token: unknown): typeof PARKED {
     this.tokens[index] = token;
     this.#isParked = true;
-    this.bindContext();
+    this.#resource ??= new AsyncResource('FourninesCall');
     this.watchCaller();
     return PARKED;
   }
@@ -214,12 +216,14 @@ export class Attempt implements AbortNode {
 
   /** Carries a value outward from the stage at `index`. */
   succeed(index: number, value: unknown): void {
+    this.#answered |= 1 << index;
     this.#pass(index - 1, true, value, this);
   }
 
   /** Carries an error outward from the stage at `index`. */
   fail(index: number, error: unknown): void {
     this.#isParked = false;
+    this.#answered |= 1 << index;
     this.#pass(index - 1, false, error, this);
   }
 
@@ -277,9 +281,13 @@ export class Attempt implements AbortNode {
     }
   }
 
-  /** Remembers the asynchronous context of the call, for {@link inContext}. */
-  bindContext(): void {
-    this.#resource ??= new AsyncResource('FourninesCall');
+  /**
+   * Remembers the asynchronous context of the call, for {@link inContext}. A stage that does so for
+   * each call gives its index: it costs nothing where nothing of the user's runs further out. (A
+   * signal that is read remembers it too, for its listeners.)
+   */
+  bindContext(index: number = Infinity): void {
+    if (index > this.pipeline.outermostHook) this.#resource ??= new AsyncResource('FourninesCall');
   }
 
   /** Runs `fn` in the call's own asynchronous context: a shared timer or another call's end is somebody else's. */
@@ -389,7 +397,10 @@ export class Attempt implements AbortNode {
       const taken = ok
         ? stage.success?.(outcome, token, this, i, via)
         : stage.failure?.(outcome, token, this, i, via);
-      if (taken === HELD) return;
+      if (taken === HELD) {
+        for (let passed = i + 1; passed <= from; passed++) this.#answered |= 1 << passed;
+        return;
+      }
     }
     this.#settle(ok, outcome);
   }

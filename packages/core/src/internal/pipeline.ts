@@ -17,7 +17,9 @@ export class Pipeline {
   readonly repeats: boolean;
   /** Whether a stage wants to know at once that the caller aborted. */
   readonly watchesCaller: boolean;
-  /** Whether a stage looks at successes. */
+  /** The index of the outermost stage that does something with a failure. */
+  readonly outermostHook: number;
+  /** Whether a stage looks at the success of a first attempt. */
   readonly observesSuccess: boolean;
 
   constructor(stages: readonly Stage[]) {
@@ -25,8 +27,11 @@ export class Pipeline {
     this.answersEarly = stages.some((stage) => stage.answersEarly === true);
     this.abortsInside = stages.some((stage) => stage.abortsInside === true);
     this.repeats = stages.some((stage) => stage.repeats === true);
-    this.watchesCaller = stages.some((stage) => stage.abort !== undefined);
-    this.observesSuccess = stages.some((stage) => stage.success !== undefined);
+    this.watchesCaller = stages.some((stage) => stage.watchesCaller ?? stage.abort !== undefined);
+    this.outermostHook = stages.findIndex((stage) => stage.failure !== undefined);
+    this.observesSuccess = stages.some(
+      (stage) => stage.observesSuccess ?? stage.success !== undefined,
+    );
   }
 
   /** Runs `fn`. `extra` holds the context's fields of foreign policies further out. */

@@ -1,0 +1,39 @@
+import { type Fields, text } from '../internal/fields.ts';
+import type { Source } from '../internal/source.ts';
+import { dnsErrors } from '../tables/dns.ts';
+import { nodeErrors } from '../tables/node.ts';
+import { tlsErrors } from '../tables/tls.ts';
+
+/** Node.js: system errors, core, DNS and TLS. */
+export const node: Source = {
+  tables: [nodeErrors, dnsErrors, tlsErrors],
+  // An abort says only that somebody stopped it; what made them is its cause.
+  wrappers: ['ABORT_ERR'],
+  aliases: { EAI_NONAME: 'ENOTFOUND', EAI_NODATA: 'ENODATA' },
+  refine: {
+    ECONNRESET: (error) =>
+      error.syscall === 'connect' ||
+      text(error.message).includes('before secure TLS connection was established')
+        ? 'ECONNRESET:connect'
+        : undefined,
+    ETIMEDOUT: timeoutVariant,
+    ENOENT: (error) => (error.syscall === 'connect' ? 'ENOENT:connect' : undefined),
+    EACCES: (error) => (error.syscall === 'connect' ? 'EACCES:connect' : undefined),
+    ERR_HTTP2_STREAM_ERROR: (error) =>
+      text(error.message).includes('NGHTTP2_REFUSED_STREAM')
+        ? 'ERR_HTTP2_STREAM_ERROR:NGHTTP2_REFUSED_STREAM'
+        : undefined,
+  },
+  match: (error) => (text(error.code).startsWith('ERR_SSL_') ? 'ERR_SSL_*' : undefined),
+};
+
+/** ETIMEDOUT is the kernel's (connecting, or in flight), a timeout policy's, or opossum's. */
+function timeoutVariant(error: Fields): string | undefined {
+  if (error.syscall === 'connect') return 'ETIMEDOUT:connect';
+  if (error.syscall !== undefined) return undefined;
+  if (error.name === 'TimeoutError' || error.isTaskCancelledError === true)
+    return 'app/TimeoutError';
+  const message = text(error.message);
+  if (message.startsWith('Timed out after')) return 'app/opossum:ETIMEDOUT';
+  return message.startsWith('connect ETIMEDOUT') ? 'ETIMEDOUT:connect' : undefined;
+}
