@@ -28,6 +28,7 @@ export async function startSample(
       env: { PATH: process.env['PATH'], ...env, PORT: String(wanted) },
       // A group of its own: Ctrl-C at the terminal must not take it away from requests in flight.
       detached: true,
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     child = started;
