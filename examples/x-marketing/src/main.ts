@@ -27,6 +27,7 @@ if (problems === undefined) {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
 
   const stop = async (code: number): Promise<void> => {
     // A start that is under way ends first: what it started is then known.

@@ -41,7 +41,10 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
   if (error.validation !== undefined) {
     const faults = error.validation.map((fault) => ({
       pointer: pointerOf(fault.instancePath, fault.params),
-      detail: fault.message ?? 'is not valid',
+      detail:
+        fault.keyword === 'pattern'
+          ? 'must have a visible character and no NUL'
+          : (fault.message ?? 'is not valid'),
     }));
     return sendProblem(reply, 400, 'the request is not valid', faults);
   }
