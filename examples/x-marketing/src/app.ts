@@ -20,7 +20,8 @@ export function buildApp(
   });
   const ready = (): Dependencies => {
     const known = dependencies();
-    if (phase() === 'starting' || known === undefined) throw new NotReadyError('the service is starting');
+    if (phase() === 'starting' || known === undefined)
+      throw new NotReadyError('the service is starting');
     return known;
   };
   // Each call takes the dependency as it is at that moment.

@@ -7,7 +7,10 @@ import { StartError } from './start-error.ts';
 const SAME_PRESS_MS = 1_000;
 
 const began = performance.now();
-const { config, problems } = readConfig(process.env, join(import.meta.dirname, '../.data/postgres'));
+const { config, problems } = readConfig(
+  process.env,
+  join(import.meta.dirname, '../.data/postgres'),
+);
 
 if (problems === undefined) {
   const running = service(config, report);
@@ -39,7 +42,8 @@ if (problems === undefined) {
   try {
     const { url, databaseUrl } = await started;
     report(`ready on ${url}`);
-    for (const path of ['/api/campaigns', '/api/trends', '/health']) console.log(`    ${url}${path}`);
+    for (const path of ['/api/campaigns', '/api/trends', '/health'])
+      console.log(`    ${url}${path}`);
     if (config.databaseUrl === undefined) console.log(`    ${databaseUrl}`);
     console.log('    Ctrl-C stops it');
   } catch (error) {

@@ -90,7 +90,9 @@ async function listen(app: ReturnType<typeof buildApp>, { host, port }: Config):
         cause: error,
       });
     }
-    throw new StartError(`cannot listen on ${host}:${port} (${String(code ?? error)})`, { cause: error });
+    throw new StartError(`cannot listen on ${host}:${port} (${String(code ?? error)})`, {
+      cause: error,
+    });
   }
 }
 

@@ -17,7 +17,12 @@ describe('readConfig', () => {
 
   it('names every unusable value in a line of its own', () => {
     const { problems } = readConfig(
-      { PORT: '70000', DATABASE_URL: 'mysql://a', X_API_URL: 'nonsense', ENABLE_FALLBACKS: 'maybe' },
+      {
+        PORT: '70000',
+        DATABASE_URL: 'mysql://a',
+        X_API_URL: 'nonsense',
+        ENABLE_FALLBACKS: 'maybe',
+      },
       '/data',
     );
     expect(problems).toEqual([

@@ -33,14 +33,17 @@ const post = (path: string, body: unknown, headers: Record<string, string> = {})
 
 async function setFault(server: 'x-api' | 'llm', fault: unknown): Promise<void> {
   const target = await run.printed(new RegExp(`${server}-server.ts: (\\S+)`));
-  const response = await fetch(`${target}/__faults`, { method: 'POST', body: JSON.stringify(fault) });
+  const response = await fetch(`${target}/__faults`, {
+    method: 'POST',
+    body: JSON.stringify(fault),
+  });
   expect(response.status).toBe(200);
 }
 
 describe('campaigns', () => {
   it('pages through all of them, newest first, each once', async () => {
     const names: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const response = await fetch(`${url}/api/campaigns?limit=4${cursor && `&cursor=${cursor}`}`);
       const page: Body<{ name: string }[]> = await bodyOf(response);
       names.push(...page.data.map(({ name }) => name));
@@ -67,7 +70,11 @@ describe('campaigns', () => {
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(201));
     const texts = new Set(await Promise.all(answers.map((answer) => answer.text())));
     expect(texts.size).toBe(1);
-    const other = await post('/api/campaigns', { ...body, budgetCents: 2 }, { 'idempotency-key': 'k-1' });
+    const other = await post(
+      '/api/campaigns',
+      { ...body, budgetCents: 2 },
+      { 'idempotency-key': 'k-1' },
+    );
     expect(other.status).toBe(422);
   });
 
@@ -78,7 +85,9 @@ describe('campaigns', () => {
     const pointers = (await bodyOf(invalid)).errors.map(({ pointer }) => pointer);
     expect(pointers.toSorted()).toEqual(['#/budgetCents', '#/name']);
     const dates = { startsAt: '2026-02-01T00:00:00Z', endsAt: '2026-01-01T00:00:00Z' };
-    expect((await post('/api/campaigns', { name: 'a', budgetCents: 1, ...dates })).status).toBe(422);
+    expect((await post('/api/campaigns', { name: 'a', budgetCents: 1, ...dates })).status).toBe(
+      422,
+    );
     expect((await fetch(`${url}/api/campaigns?limit=0`)).status).toBe(400);
     expect((await fetch(`${url}/api/campaigns?cursor=x`)).status).toBe(400);
     expect((await fetch(`${url}/api/campaigns/unknown`)).status).toBe(404);
@@ -92,15 +101,19 @@ describe('trends and content', () => {
     { mode: 'garbage' },
     { mode: 'rate-limit' },
     { mode: 'hang' },
-  ])('answers with prepared trends while the X API is in $mode', { timeout: 15_000 }, async (fault) => {
-    await setFault('x-api', fault);
-    const response = await fetch(`${url}/api/trends`);
-    expect(response.status).toBe(200);
-    expect((await bodyOf(response)).meta?.state).toBe('fallback');
-    expect(response.headers.get('cache-status')).toContain('fwd=miss');
-    await setFault('x-api', { mode: 'ok' });
-    expect((await bodyOf(fetch(`${url}/api/trends`))).meta).toBeUndefined();
-  });
+  ])(
+    'answers with prepared trends while the X API is in $mode',
+    { timeout: 15_000 },
+    async (fault) => {
+      await setFault('x-api', fault);
+      const response = await fetch(`${url}/api/trends`);
+      expect(response.status).toBe(200);
+      expect((await bodyOf(response)).meta?.state).toBe('fallback');
+      expect(response.headers.get('cache-status')).toContain('fwd=miss');
+      await setFault('x-api', { mode: 'ok' });
+      expect((await bodyOf(fetch(`${url}/api/trends`))).meta).toBeUndefined();
+    },
+  );
 
   it('hides a single failure by trying again', async () => {
     await setFault('x-api', { mode: 'error', status: 503, count: 1 });
@@ -108,7 +121,9 @@ describe('trends and content', () => {
   });
 
   it('writes a text, and a template while the LLM is gone', async () => {
-    const own = await bodyOf<{ text: string }>(post('/api/content/generate', { prompt: 'Launch day' }));
+    const own = await bodyOf<{ text: string }>(
+      post('/api/content/generate', { prompt: 'Launch day' }),
+    );
     expect(own.data.text).toContain('Launch day');
     await setFault('llm', { mode: 'error', status: 500 });
     const template = await bodyOf(post('/api/content/generate', { prompt: 'Launch day' }));

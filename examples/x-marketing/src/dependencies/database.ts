@@ -65,7 +65,10 @@ export function database(url: string): Database {
     policies,
     read,
     transaction: (work, { signal, idempotent }) =>
-      policies.execute(() => borrow((client) => inTransaction(client, work)), { signal, idempotent }),
+      policies.execute(() => borrow((client) => inTransaction(client, work)), {
+        signal,
+        idempotent,
+      }),
     async ping(signal) {
       await read((client) => client.query('select 1'), signal);
     },

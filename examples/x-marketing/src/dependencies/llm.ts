@@ -35,7 +35,10 @@ export function llm(url: string, enableFallbacks: boolean): Llm {
           const response = await fetch(`${url}/v1/chat/completions`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ model: 'default', messages: [{ role: 'user', content: prompt }] }),
+            body: JSON.stringify({
+              model: 'default',
+              messages: [{ role: 'user', content: prompt }],
+            }),
             signal: context.signal,
           });
           return { data: readContent(await throwIfNotOk(response).json()) };

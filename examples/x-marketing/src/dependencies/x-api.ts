@@ -56,7 +56,8 @@ function readTrends(body: unknown): readonly Trend[] {
   if (!Array.isArray(data)) throw new SyntaxError('the X API answered without a list of trends');
   return data.map((item: unknown) => {
     const { trend_name: name, tweet_count: count } = Object(item) as Record<string, unknown>;
-    if (typeof name !== 'string') throw new SyntaxError('the X API answered a trend without a name');
+    if (typeof name !== 'string')
+      throw new SyntaxError('the X API answered a trend without a name');
     return { name, postCount: typeof count === 'number' ? count : null };
   });
 }

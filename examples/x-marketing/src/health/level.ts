@@ -6,7 +6,10 @@ export interface DependencyHealth {
 }
 
 /** 0 normal; 1 one optional dependency out; 2 two or more, or a critical one; 3 cannot do its work. */
-export function healthLevel(isReady: boolean, dependencies: readonly DependencyHealth[]): 0 | 1 | 2 | 3 {
+export function healthLevel(
+  isReady: boolean,
+  dependencies: readonly DependencyHealth[],
+): 0 | 1 | 2 | 3 {
   const out = dependencies.filter(({ status }) => status === 'down');
   if (!isReady || (out.length > 0 && out.length === dependencies.length)) return 3;
   if (out.length >= 2 || out.some(({ critical }) => critical)) return 2;

@@ -35,7 +35,12 @@ export function healthRoutes(
     return reply
       .code(level === 3 ? 503 : 200)
       .header('cache-control', 'no-store')
-      .send({ status: ['up', 'degraded', 'degraded', 'down'][level], level, phase: phase(), dependencies: report });
+      .send({
+        status: ['up', 'degraded', 'degraded', 'down'][level],
+        level,
+        phase: phase(),
+        dependencies: report,
+      });
   });
 }
 
@@ -58,7 +63,13 @@ async function describe({ database, xApi, llm }: Dependencies) {
 function summary(policies: Component) {
   const parts = [...(policies.parts?.() ?? [])].map((part) => {
     const { status, state, counts } = part.snapshot();
-    return { kind: part.kind, name: part.name, status, ...(state !== undefined && { state }), counts };
+    return {
+      kind: part.kind,
+      name: part.name,
+      status,
+      ...(state !== undefined && { state }),
+      counts,
+    };
   });
   return { status: policies.snapshot().status, policies: parts };
 }

@@ -1,5 +1,13 @@
 /** What a sample server can be told to do instead of answering. */
-export const FAULT_MODES = ['ok', 'slow', 'hang', 'reset', 'error', 'rate-limit', 'garbage'] as const;
+export const FAULT_MODES = [
+  'ok',
+  'slow',
+  'hang',
+  'reset',
+  'error',
+  'rate-limit',
+  'garbage',
+] as const;
 
 /** One of {@link FAULT_MODES}. */
 export type FaultMode = (typeof FAULT_MODES)[number];
@@ -51,7 +59,12 @@ export function faultSwitch(): FaultSwitch {
 
 function readFault(body: unknown): Fault | string {
   if (typeof body !== 'object' || body === null) return 'the body must be a JSON object';
-  const { mode, status = NONE.status, delayMs = NONE.delayMs, count } = body as Record<string, unknown>;
+  const {
+    mode,
+    status = NONE.status,
+    delayMs = NONE.delayMs,
+    count,
+  } = body as Record<string, unknown>;
   const known = FAULT_MODES.find((candidate) => candidate === mode);
   if (known === undefined) return `mode must be one of ${FAULT_MODES.join(', ')}`;
   if (!isWhole(status, 400, 599)) return 'status must be a whole number from 400 to 599';

@@ -11,7 +11,11 @@ let served = 0;
 serveSample(
   ({ method, url, body }, response) => {
     if (method !== 'POST' || url.pathname !== '/v1/chat/completions') {
-      return failure(404, 'not_found_error', `${method} ${url.pathname} is not part of this sample`);
+      return failure(
+        404,
+        'not_found_error',
+        `${method} ${url.pathname} is not part of this sample`,
+      );
     }
     const prompt = promptOf(body);
     if (prompt === undefined) {
@@ -19,7 +23,8 @@ serveSample(
     }
     served += 1;
     const text = write(prompt);
-    const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream === true;
+    const isStream =
+      typeof body === 'object' && body !== null && 'stream' in body && body.stream === true;
     if (isStream) return streamOut(response, `chatcmpl-${served}`, text);
     return { status: 200, body: completion(`chatcmpl-${served}`, prompt, text) };
   },

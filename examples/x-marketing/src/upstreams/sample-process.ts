@@ -47,7 +47,8 @@ export async function startSample(
         await launch(wanted);
         return;
       } catch (error) {
-        if (!stopping.signal.aborted) report(error instanceof Error ? error.message : String(error));
+        if (!stopping.signal.aborted)
+          report(error instanceof Error ? error.message : String(error));
       }
     }
   }

@@ -91,7 +91,10 @@ async function strike(
       request.socket.resetAndDestroy();
       return 'served';
     case 'error':
-      send(response, { status: fault.status, body: { title: 'Fault switched on', status: fault.status } });
+      send(response, {
+        status: fault.status,
+        body: { title: 'Fault switched on', status: fault.status },
+      });
       return 'served';
     case 'rate-limit':
       send(response, options.rateLimited());
