@@ -63,7 +63,10 @@ class Call {
   readonly #random: () => number;
 
   constructor(
-    execute: (fn: (context: { signal: AbortSignal }) => unknown, signal: AbortSignal) => Promise<unknown>,
+    execute: (
+      fn: (context: { signal: AbortSignal }) => unknown,
+      signal: AbortSignal,
+    ) => Promise<unknown>,
     random: () => number,
   ) {
     this.#random = random;
@@ -83,7 +86,8 @@ class Call {
     if (chance < 0.15) return this.#value();
     const attempt = Promise.withResolvers<unknown>();
     this.pending.push(attempt);
-    if (chance < 0.6) signal.addEventListener('abort', () => attempt.reject(signal.reason), { once: true });
+    if (chance < 0.6)
+      signal.addEventListener('abort', () => attempt.reject(signal.reason), { once: true });
     return attempt.promise;
   };
 
@@ -103,7 +107,8 @@ class Call {
     const chance = this.#random();
     if (chance < 0.1) return undefined;
     if (chance < 0.2) return new Error('no retry');
-    if (chance < 0.3) return Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '1' } });
+    if (chance < 0.3)
+      return Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '1' } });
     return Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
   }
 }
@@ -128,7 +133,11 @@ async function explore(
       { length: AT_A_TIME },
       () => new Call((fn, signal) => policy.execute(fn, signal), random),
     );
-    for (let left = calls; left.length > 0; left = left.filter((call) => call.settlements === 0 || call.pending.length > 0)) {
+    for (
+      let left = calls;
+      left.length > 0;
+      left = left.filter((call) => call.settlements === 0 || call.pending.length > 0)
+    ) {
       for (const call of left) {
         const chance = random();
         if (chance < 0.08) call.controller.abort(new Error('abort'));
@@ -139,8 +148,15 @@ async function explore(
     }
     for (let i = 0; i < 20; i++) await null;
     for (const call of calls) {
-      if (call.settlements !== 1 || call.runs < 1 || call.runs > mostRuns || call.wasAbortedBeforeLastRun) {
-        expect.unreachable(`seed ${seed}: ${call.settlements} settlements, ${call.runs} runs, ran when aborted: ${call.wasAbortedBeforeLastRun}`);
+      if (
+        call.settlements !== 1 ||
+        call.runs < 1 ||
+        call.runs > mostRuns ||
+        call.wasAbortedBeforeLastRun
+      ) {
+        expect.unreachable(
+          `seed ${seed}: ${call.settlements} settlements, ${call.runs} runs, ran when aborted: ${call.wasAbortedBeforeLastRun}`,
+        );
       }
       expect(call.runs).toBe(call.runsAtEnd);
     }
