@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type Attempt, type Outcome, StagedPolicy } from '../src/authoring.ts';
 import { type Snapshot, compose } from '../src/index.ts';
 import { seededRandom } from '../src/testing.ts';
-import { HELD, REFUSED, settle } from './probe.ts';
+import { HELD, type REFUSED, settle } from './probe.ts';
 
 /** What one entering of a stage has been told so far. */
 interface Visit {

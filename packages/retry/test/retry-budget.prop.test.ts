@@ -12,7 +12,8 @@ class NaiveBudget {
   readonly #ttl: number;
 
   constructor(ratio: number, minPerSecond: number, ttl: number) {
-    this.#deposit = ratio === 0 ? 0 : ratio <= 1 ? 1_000 : Math.round(1_000 * ratio);
+    const deposit = ratio <= 1 ? 1_000 : Math.round(1_000 * ratio);
+    this.#deposit = ratio === 0 ? 0 : deposit;
     this.#withdrawal = ratio === 0 || ratio > 1 ? 1_000 : Math.round(1_000 / ratio);
     this.#reserve = Math.floor((minPerSecond * ttl) / 1_000) * this.#withdrawal;
     this.#ttl = ttl;

@@ -477,8 +477,8 @@ describe('delays', () => {
   test('a timer that fires early is started again', async () => {
     const clock = manualClock();
     const early = {
-      ...clock,
       now: () => clock.now(),
+      wall: () => clock.wall(),
       setTimeout: (fn: () => void, ms: number) => clock.setTimeout(fn, ms - 0.7),
     };
     const policy = retry({ clock: early, backoff: exponential({ initial: 10, jitter: 'none' }) });
