@@ -1,39 +1,54 @@
-import { NotFoundError } from '@fournines/error-classification';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { campaignsIn } from './campaigns/campaigns.ts';
+import fastify, { type FastifyInstance } from 'fastify';
+import { campaignRoutes } from './campaigns/routes.ts';
 import type { Database } from './dependencies/database.ts';
 import type { Llm } from './dependencies/llm.ts';
 import type { XApi } from './dependencies/x-api.ts';
-import { healthRoutes } from './health/health-routes.ts';
-import { reportHealth } from './health/health.ts';
-import { campaignRoutes } from './http/campaign-routes.ts';
-import { dependencyRoutes } from './http/dependency-routes.ts';
-import { handleError } from './http/error-handler.ts';
+import { type Dependencies, type Phase, healthRoutes } from './health/routes.ts';
+import { NotReadyError, answerWithProblems } from './http/problem-handler.ts';
+import { upstreamRoutes } from './http/upstream-routes.ts';
 
-/** What the service depends on. */
-export interface Dependencies {
-  readonly database: Database;
-  readonly xApi: XApi;
-  readonly llm: Llm;
-}
-
-/** The service's routes on its dependencies. */
-export function buildApp({ database, xApi, llm }: Dependencies): FastifyInstance {
-  const app = Fastify({ logger: { level: 'fatal' }, forceCloseConnections: 'idle' });
-  let isDraining = false;
-  app.setErrorHandler(handleError);
-  app.setNotFoundHandler((request) => {
-    throw new NotFoundError(`There is no ${request.method} ${request.url.split('?')[0]}`);
+/** The HTTP side of the service. It listens before its dependencies are there, and says so. */
+export function buildApp(
+  phase: () => Phase,
+  dependencies: () => Dependencies | undefined,
+): FastifyInstance {
+  const app = fastify({
+    bodyLimit: 65_536,
+    forceCloseConnections: 'idle',
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
+    logger: { level: 'error' },
   });
-  app.addHook('preClose', async () => {
-    isDraining = true;
-  });
-  campaignRoutes(app, campaignsIn(database));
-  dependencyRoutes(app, xApi, llm);
-  healthRoutes(
-    app,
-    () => reportHealth(database, xApi, llm),
-    () => isDraining,
-  );
+  const ready = (): Dependencies => {
+    const known = dependencies();
+    if (phase() === 'starting' || known === undefined)
+      throw new NotReadyError('the service is starting');
+    return known;
+  };
+  // Each call takes the dependency as it is at that moment.
+  const database: Database = {
+    get policies() {
+      return ready().database.policies;
+    },
+    read: async (work, signal) => ready().database.read(work, signal),
+    transaction: async (work, options) => ready().database.transaction(work, options),
+    ping: async (signal) => ready().database.ping(signal),
+    close: async () => ready().database.close(),
+  };
+  const xApi: XApi = {
+    get policies() {
+      return ready().xApi.policies;
+    },
+    trends: async (signal) => ready().xApi.trends(signal),
+  };
+  const llm: Llm = {
+    get policies() {
+      return ready().llm.policies;
+    },
+    generate: async (prompt, signal) => ready().llm.generate(prompt, signal),
+  };
+  answerWithProblems(app);
+  healthRoutes(app, phase, dependencies);
+  campaignRoutes(app, database);
+  upstreamRoutes(app, xApi, llm);
   return app;
 }

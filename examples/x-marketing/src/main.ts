@@ -1,53 +1,66 @@
 import { join } from 'node:path';
 import { readConfig } from './config.ts';
+import { service } from './service.ts';
 import { StartError } from './start-error.ts';
-import { start } from './start.ts';
 
-const DATA_DIR = join(import.meta.dirname, '../.data/postgres');
+/** A terminal's Ctrl-C reaches the whole group, and a parent may pass it on: one press, two signals. */
+const SAME_PRESS_MS = 1_000;
 
-const { config, problems } = readConfig(process.env, DATA_DIR);
-if (problems !== undefined) leave(problems);
-
-const starting = new AbortController();
-let isStopping = false;
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => void onSignal());
-
-const startedAt = performance.now();
-const service = await start(config as NonNullable<typeof config>, report, starting.signal).catch(
-  (error: unknown) => {
-    if (starting.signal.aborted) process.exit(0);
-    if (error instanceof StartError) leave([error.message]);
-    throw error;
-  },
+const began = performance.now();
+const { config, problems } = readConfig(
+  process.env,
+  join(import.meta.dirname, '../.data/postgres'),
 );
-announce();
 
-/** The first signal stops the service in good order, the second at once. */
-async function onSignal(): Promise<void> {
-  if (isStopping) process.exit(130);
-  isStopping = true;
-  starting.abort(new StartError('stopped while starting'));
-  if (service === undefined) return;
-  report('Stopping');
-  await service.stop();
-  report('Stopped');
-  process.exit(0);
-}
+if (problems === undefined) {
+  const running = service(config, report);
+  const stopping = new AbortController();
+  const started = running.start(stopping.signal);
+  let pressedAt: number | undefined;
+  const onSignal = (): void => {
+    if (pressedAt === undefined) {
+      pressedAt = performance.now();
+      report('stopping');
+      stopping.abort();
+      void stop(0);
+    } else if (performance.now() - pressedAt > SAME_PRESS_MS) {
+      complain('stopped by force');
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
 
-function announce(): void {
-  const { url } = service;
-  report(`Ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s. Worth opening:`);
-  for (const path of ['/api/campaigns', '/api/trends', '/health']) report(`  ${url}${path}`);
-  report(`Fault switches: POST ${service.xApiUrl}/__faults and ${service.llmUrl}/__faults`);
-  // A parent process, a test for one, learns where everything is.
-  process.send?.({ ...service, pid: process.pid });
+  const stop = async (code: number): Promise<void> => {
+    // A start that is under way ends first: what it started is then known.
+    await started.catch(() => undefined);
+    await running.stop().catch((error: unknown) => complain(String(error)));
+    process.exit(code);
+  };
+
+  try {
+    const { url, databaseUrl } = await started;
+    report(`ready on ${url}`);
+    for (const path of ['/api/campaigns', '/api/trends', '/health'])
+      console.log(`    ${url}${path}`);
+    if (config.databaseUrl === undefined) console.log(`    ${databaseUrl}`);
+    console.log('    Ctrl-C stops it');
+  } catch (error) {
+    if (!stopping.signal.aborted) {
+      complain(error instanceof StartError ? error.message : String(error));
+      await stop(1);
+    }
+  }
+} else {
+  problems.forEach(complain);
+  process.exitCode = 1;
 }
 
 function report(line: string): void {
-  process.stdout.write(`${line}\n`);
+  console.log(`[${((performance.now() - began) / 1_000).toFixed(1)} s] ${line}`);
 }
 
-function leave(lines: readonly string[]): never {
-  for (const line of lines) process.stderr.write(`${line}\n`);
-  process.exit(1);
+function complain(line: string): void {
+  console.error(`x-marketing: ${line}`);
 }

@@ -3,6 +3,11 @@ export {
   type CircuitBreakerSnapshot,
   circuitBreaker,
 } from './circuit-breaker.ts';
+export {
+  type CircuitBreakers,
+  type CircuitBreakersOptions,
+  circuitBreakers,
+} from './circuit-breakers.ts';
 export type {
   CircuitBreakerEvent,
   CircuitState,

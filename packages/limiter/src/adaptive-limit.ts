@@ -118,7 +118,11 @@ class SelfFindingLimit
   failure(error: unknown, token: unknown, attempt: Attempt, index: number): void {
     const admitted = token as Admitted;
     if (!admitted.isKnown) {
-      this.#learn(admitted, judgeCall('adaptiveLimit', this.#isOverload, error, attempt, index), true);
+      this.#learn(
+        admitted,
+        judgeCall('adaptiveLimit', this.#isOverload, error, attempt, index),
+        true,
+      );
     }
     this.inFlight -= 1;
   }

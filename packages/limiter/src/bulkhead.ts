@@ -2,7 +2,7 @@ import type { CallOptions, CommonOptions, Event, Permit, Rejection } from '@four
 import {
   type Attempt,
   DeadlineQueue,
-  PARKED,
+  type PARKED,
   type REFUSED,
   checkNumber,
   checkOneOf,
@@ -83,12 +83,7 @@ class QueueingBulkhead
   /** Only a call that waits does: parking it subscribes to the caller's signal. */
   readonly watchesCaller: boolean = false;
 
-  constructor(
-    options: BulkheadOptions,
-    maxQueue: number,
-    maxWait: number,
-    order: 'fifo' | 'lifo',
-  ) {
+  constructor(options: BulkheadOptions, maxQueue: number, maxWait: number, order: 'fifo' | 'lifo') {
     super('bulkhead', options, ['full', 'max-wait'], ['reject', 'limit-change']);
     this.#limit = options.maxConcurrent;
     this.#maxQueue = maxQueue;

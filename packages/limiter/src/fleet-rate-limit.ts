@@ -1,7 +1,15 @@
-import type { CallContext, CallOptions, CommonOptions, Event, Permit, Policy, Rejection } from '@fournines/core';
+import type {
+  CallContext,
+  CallOptions,
+  CommonOptions,
+  Event,
+  Permit,
+  Policy,
+  Rejection,
+} from '@fournines/core';
 import {
   type Attempt,
-  PARKED,
+  type PARKED,
   checkFunction,
   checkNumber,
   checkOneOf,
@@ -48,10 +56,7 @@ export interface FleetRateLimitOptions extends CommonOptions {
 export type FleetRateLimitReason = 'rate' | 'unavailable';
 
 /** One rate limit for a fleet of processes. */
-export interface FleetRateLimit extends Policy<
-  CallContext,
-  LimiterSnapshot<FleetRateLimitReason>
-> {
+export interface FleetRateLimit extends Policy<CallContext, LimiterSnapshot<FleetRateLimitReason>> {
   /** Every event of this limiter. */
   readonly onEvent: Event<LimiterEvent<FleetRateLimitReason>>;
   /** It refused a call. */
@@ -106,7 +111,15 @@ export class FleetLimit
   constructor(options: FleetRateLimitOptions) {
     checkOptions('rateLimit', options, KNOWN);
     super('rate-limit', options, ['rate', 'unavailable'], ['reject', 'limit-change']);
-    const { limit, interval, redis, key, deadline = 50, localShare = 1, retryAfter = 1_000 } = options;
+    const {
+      limit,
+      interval,
+      redis,
+      key,
+      deadline = 50,
+      localShare = 1,
+      retryAfter = 1_000,
+    } = options;
     checkNumber('rateLimit: limit', limit, { above: 0 });
     checkNumber('rateLimit: interval', interval, { above: 0 });
     checkNumber('rateLimit: deadline', deadline, { above: 0 });

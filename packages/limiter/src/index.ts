@@ -32,4 +32,9 @@ export type {
   LimiterSnapshot,
   RejectEvent,
 } from './limiter.ts';
-export { type RateLimit, type RateLimitOptions, type RateLimitReason, rateLimit } from './rate-limit.ts';
+export {
+  type RateLimit,
+  type RateLimitOptions,
+  type RateLimitReason,
+  rateLimit,
+} from './rate-limit.ts';

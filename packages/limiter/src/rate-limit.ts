@@ -1,10 +1,5 @@
 import type { CallOptions, CommonOptions, Event, Permit, Rejection } from '@fournines/core';
-import {
-  type Attempt,
-  type REFUSED,
-  checkNumber,
-  checkOptions,
-} from '@fournines/core/authoring';
+import { type Attempt, type REFUSED, checkNumber, checkOptions } from '@fournines/core/authoring';
 import { FleetLimit, type FleetRateLimit, type FleetRateLimitOptions } from './fleet-rate-limit.ts';
 import { Admission, HeldPermit, rejection } from './internal/admission.ts';
 import { Gcra } from './internal/gcra.ts';

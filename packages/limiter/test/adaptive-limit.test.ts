@@ -62,7 +62,11 @@ describe('adaptiveLimit', () => {
   it.each([
     ['an error of the callee', new Error('not found'), 100],
     ['a refusal of a limiter further in', new LimitRejectedError('inner', { reason: 'full' }), 100],
-    ['an open circuit further in', new BrokenCircuitError('b', { state: 'open', retryAfterMs: 1 }), 100],
+    [
+      'an open circuit further in',
+      new BrokenCircuitError('b', { state: 'open', retryAfterMs: 1 }),
+      100,
+    ],
     ['a thrown non-error', undefined, 100],
     ['a timeout of ours', new TimeoutError('t', 100), 90],
     ['HTTP 503', { status: 503 }, 90],
@@ -145,7 +149,10 @@ describe('adaptiveLimit', () => {
   });
 
   it.each([
-    [{ algorithm: 'vegas' }, "adaptiveLimit: algorithm must be one of 'aimd', 'gradient', got 'vegas'"],
+    [
+      { algorithm: 'vegas' },
+      "adaptiveLimit: algorithm must be one of 'aimd', 'gradient', got 'vegas'",
+    ],
     [{ min: 0 }, 'adaptiveLimit: min must be an integer >= 1, got 0'],
     [{ min: 10, max: 5 }, 'adaptiveLimit: max must be an integer >= 10, got 5'],
     [{ initial: 2 }, 'adaptiveLimit: initial must be an integer >= 5 and <= 1000, got 2'],

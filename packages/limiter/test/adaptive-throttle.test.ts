@@ -2,7 +2,11 @@ import { LimitRejectedError, TimeoutError, compose } from '@fournines/core';
 import { manualClock, seededRandom } from '@fournines/core/testing';
 import { timeout } from '@fournines/timeout';
 import { describe, expect, it } from 'vitest';
-import { type AdaptiveThrottle, type AdaptiveThrottleOptions, adaptiveThrottle } from '../src/index.ts';
+import {
+  type AdaptiveThrottle,
+  type AdaptiveThrottleOptions,
+  adaptiveThrottle,
+} from '../src/index.ts';
 import { gate, settled } from './gates.ts';
 
 const overloaded = { status: 503 };

@@ -10,10 +10,22 @@ type Step =
   | { readonly do: 'resize'; readonly to: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('call' as const), priority: fc.integer({ min: -1, max: 2 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('call' as const),
+      priority: fc.integer({ min: -1, max: 2 }),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(50) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('abort' as const), which: fc.nat(50) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('resize' as const), to: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('resize' as const),
+      to: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
 );
 
 /** The same rules on plain arrays, searched from end to end. */
@@ -68,7 +80,10 @@ describe('bulkhead, against a naive model', () => {
           const policy = bulkhead({ maxConcurrent, maxQueue, order });
           const started: number[] = [];
           const refused: number[] = [];
-          const work = new Map<number, { gate: Gate; controller: AbortController; call: Promise<unknown> }>();
+          const work = new Map<
+            number,
+            { gate: Gate; controller: AbortController; call: Promise<unknown> }
+          >();
           for (const [id, one] of steps.entries()) {
             if (one.do === 'call') {
               const own = gate();

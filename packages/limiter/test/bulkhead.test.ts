@@ -200,7 +200,10 @@ describe('bulkhead', () => {
     list[3]?.resolve(3);
     list[4]?.resolve(4);
     expect(await Promise.all(calls)).toEqual([0, 1, 2, 3, 4]);
-    expect(changes).toEqual([[1, 3], [3, 1]]);
+    expect(changes).toEqual([
+      [1, 3],
+      [3, 1],
+    ]);
   });
 
   it('gives slots to those who wait before a call that comes in while they are handed out', async () => {
@@ -237,7 +240,10 @@ describe('bulkhead', () => {
     const clock = manualClock();
     const policy = bulkhead({ maxConcurrent: 1, maxQueue: 10, maxWait: 10, clock });
     const seen: unknown[] = [];
-    const watch = definePolicy({ kind: 'watch', failure: () => void seen.push(storage.getStore()) });
+    const watch = definePolicy({
+      kind: 'watch',
+      failure: () => void seen.push(storage.getStore()),
+    });
     const permit = policy.tryAcquire();
     const call = storage.run('mine', () => settled(compose(watch, policy).execute(noopFn)));
     await clock.advance(10);
@@ -284,12 +290,17 @@ describe('bulkhead', () => {
     expect(policy.snapshot().gauges.inFlight).toBe(0);
   });
 
-  it.each([undefined, null, 0, '', false, Number.NaN])('hands on the falsy result %s', async (value) => {
-    const policy = bulkhead({ maxConcurrent: 1, maxQueue: 1 });
-    expect(await Promise.all([policy.execute(() => value), policy.execute(async () => value)])).toEqual([value, value]);
-    await expect(policy.execute(() => Promise.reject(value))).rejects.toBe(value);
-    expect(policy.snapshot().gauges.inFlight).toBe(0);
-  });
+  it.each([undefined, null, 0, '', false, Number.NaN])(
+    'hands on the falsy result %s',
+    async (value) => {
+      const policy = bulkhead({ maxConcurrent: 1, maxQueue: 1 });
+      expect(
+        await Promise.all([policy.execute(() => value), policy.execute(async () => value)]),
+      ).toEqual([value, value]);
+      await expect(policy.execute(() => Promise.reject(value))).rejects.toBe(value);
+      expect(policy.snapshot().gauges.inFlight).toBe(0);
+    },
+  );
 
   it('gives the slot back when functions throw synchronously, 100 000 of them in the queue', async () => {
     const policy = bulkhead({ maxConcurrent: 1, maxQueue: Infinity });
@@ -338,7 +349,9 @@ describe('bulkhead', () => {
     for (const other of foreign) {
       expect(await wrap(other, policy).execute(() => 1)).toBe(1);
       expect(await wrap(policy, other).execute(() => 2)).toBe(2);
-      expect(await compose(other, policy, other).execute(({ signal }) => signal.aborted)).toBe(false);
+      expect(await compose(other, policy, other).execute(({ signal }) => signal.aborted)).toBe(
+        false,
+      );
     }
     expect(policy.snapshot().gauges).toEqual({ limit: 1, inFlight: 0, queued: 0 });
   });
@@ -347,17 +360,31 @@ describe('bulkhead', () => {
     [{}, 'bulkhead: maxConcurrent must be an integer >= 1, got undefined'],
     [{ maxConcurrent: 0 }, 'bulkhead: maxConcurrent must be an integer >= 1, got 0'],
     [{ maxConcurrent: 1.5 }, 'bulkhead: maxConcurrent must be an integer >= 1, got 1.5'],
-    [{ maxConcurrent: 1, maxQueue: -1 }, 'bulkhead: maxQueue must be an integer >= 0 (Infinity is allowed), got -1'],
-    [{ maxConcurrent: 1, maxWait: 0 }, 'bulkhead: maxWait must be > 0 (Infinity is allowed), got 0'],
-    [{ maxConcurrent: 1, order: 'random' }, "bulkhead: order must be one of 'fifo', 'lifo', got 'random'"],
-    [{ maxConcurrent: 1, max: 3 }, "bulkhead: unknown option 'max'; known are maxConcurrent, maxQueue, maxWait, order, name, clock"],
+    [
+      { maxConcurrent: 1, maxQueue: -1 },
+      'bulkhead: maxQueue must be an integer >= 0 (Infinity is allowed), got -1',
+    ],
+    [
+      { maxConcurrent: 1, maxWait: 0 },
+      'bulkhead: maxWait must be > 0 (Infinity is allowed), got 0',
+    ],
+    [
+      { maxConcurrent: 1, order: 'random' },
+      "bulkhead: order must be one of 'fifo', 'lifo', got 'random'",
+    ],
+    [
+      { maxConcurrent: 1, max: 3 },
+      "bulkhead: unknown option 'max'; known are maxConcurrent, maxQueue, maxWait, order, name, clock",
+    ],
   ])('refuses the options %j', (options, message) => {
     expect(() => bulkhead(options as never)).toThrow(message);
   });
 
   it('refuses to resize to what is no positive integer', () => {
     const policy = bulkhead({ maxConcurrent: 1 });
-    expect(() => policy.resize(0)).toThrow('bulkhead: maxConcurrent must be an integer >= 1, got 0');
+    expect(() => policy.resize(0)).toThrow(
+      'bulkhead: maxConcurrent must be an integer >= 1, got 0',
+    );
     expect(policy.snapshot().gauges.limit).toBe(1);
   });
 });

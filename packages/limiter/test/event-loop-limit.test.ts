@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { eventLoopLimit } from '../src/index.ts';
 
 /** A clock whose time can pass while no timer gets its turn, as in a loop that is blocked. */
-function stallingClock(): { readonly clock: Clock; readonly time: ManualClock; stall(ms: number): void } {
+function stallingClock(): {
+  readonly clock: Clock;
+  readonly time: ManualClock;
+  stall(ms: number): void;
+} {
   const time = manualClock();
   let stalled = 0;
   const clock: Clock = {
@@ -77,7 +81,10 @@ describe('eventLoopLimit', () => {
     const clock: Clock = {
       now: () => time.now(),
       wall: () => time.wall(),
-      setTimeout: (fn, ms) => ({ ...time.setTimeout(fn, ms), unref: () => void (isReferenced = false) }),
+      setTimeout: (fn, ms) => ({
+        ...time.setTimeout(fn, ms),
+        unref: () => void (isReferenced = false),
+      }),
     };
     await eventLoopLimit({ clock }).execute(() => 1);
     expect(isReferenced).toBe(false);

@@ -23,12 +23,15 @@ expectTypeOf(bulkhead({ maxConcurrent: 1 })).toExtend<Policy>();
 expectTypeOf(bulkhead({ maxConcurrent: 1 }).tryAcquire()).toEqualTypeOf<Permit | Rejection>();
 expectTypeOf(bulkhead({ maxConcurrent: 1 }).execute(() => 1)).toEqualTypeOf<Promise<number>>();
 expectTypeOf(
-  compose(adaptiveThrottle(), adaptiveLimit(), eventLoopLimit(), bulkhead({ maxConcurrent: 1 })).execute(
-    (context) => {
-      expectTypeOf(context).toExtend<CallContext>();
-      return 'x';
-    },
-  ),
+  compose(
+    adaptiveThrottle(),
+    adaptiveLimit(),
+    eventLoopLimit(),
+    bulkhead({ maxConcurrent: 1 }),
+  ).execute((context) => {
+    expectTypeOf(context).toExtend<CallContext>();
+    return 'x';
+  }),
 ).toEqualTypeOf<Promise<string>>();
 
 // @ts-expect-error maxConcurrent has no default

@@ -65,7 +65,13 @@ export function simulate(
       if (job !== undefined) serve(job);
     }
   };
-  const tallies = config.spans.map(() => ({ done: 0, latency: 0, limit: 0, arrivals: 0, rejected: 0 }));
+  const tallies = config.spans.map(() => ({
+    done: 0,
+    latency: 0,
+    limit: 0,
+    arrivals: 0,
+    rejected: 0,
+  }));
   const current = (): (typeof tallies)[number] | undefined =>
     tallies[config.spans.findIndex(([from, to]) => now >= from && now < to)];
 

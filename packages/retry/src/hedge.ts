@@ -6,14 +6,13 @@ import {
   HELD,
   type Outcome,
   StagedPolicy,
-  reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
-import type { Classification } from '@fournines/error-classification';
 import { type HedgeOptions, type HedgeRules, checkHedgeOptions } from './hedge-options.ts';
 import type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
+import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { disposeResult } from './internal/dispose-result.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
 import { LatencyWindow } from './internal/latency-window.ts';
@@ -134,7 +133,8 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     if (via === attempt) run.primaryError = error;
     if (attempt.isAborted(index)) run.isHedgeable = false;
     else if (!this.#isSurvivable(run, error)) return this.#end(run, false, error, via);
-    if (run.live > 0) return HELD;
+    // An attempt that it started may have failed synchronously, and ended the call, meanwhile.
+    if (run.live > 0 || run.isOver) return HELD;
     run.isOver = true;
     this.#queue.remove(run);
     if (via === attempt) return undefined;
@@ -216,25 +216,23 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
       run.isHedgeable = false;
       return true;
     }
-    const { retryable, retryAfterMs } = this.#classify(error);
-    if (retryable === 'no') return false;
+    const classification = classifySafely('hedge', this.#rules.classify, error);
+    if (classification.retryable === 'no') return false;
     if (!this.#mayHedge(run)) return true;
-    if (retryAfterMs !== undefined && retryAfterMs > 0) {
+    const retryAfterMs = askedDelay(classification) ?? 0;
+    if (retryAfterMs > 0) {
       // The server asks for patience: an attempt that runs already may still win.
-      if (run.live > 0) this.#schedule(run, this.clock.now() + Math.max(retryAfterMs, run.delayMs));
+      if (run.live > 0) this.#postpone(run, retryAfterMs);
       return true;
     }
     this.#start(run, 'failure', error);
     return true;
   }
 
-  #classify(error: unknown): Pick<Classification, 'retryable' | 'retryAfterMs'> {
-    try {
-      return this.#rules.classify(error);
-    } catch (thrown) {
-      reportOnce(this.#rules.classify, 'hedge: classify', thrown);
-      return { retryable: 'no' };
-    }
+  #postpone(run: HedgeRun, retryAfterMs: number): void {
+    const delayMs = Math.max(retryAfterMs, run.delayMs);
+    if (delayMs === Infinity) this.#queue.remove(run);
+    else this.#schedule(run, this.clock.now() + delayMs);
   }
 
   #leave(run: HedgeRun, via: Attempt): void {

@@ -7,6 +7,7 @@ import {
   reportOnce,
 } from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
+import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { type DelaySource, objection, spreadDelay } from './internal/delay-plan.ts';
@@ -181,19 +182,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   }
 
   #classify(error: unknown): Classification {
-    try {
-      return this.#rules.classify(error);
-    } catch (thrown) {
-      reportOnce(this.#rules.classify, 'retry: classify', thrown);
-      return {
-        category: 'unknown',
-        severity: 'high',
-        retryable: 'no',
-        breakerFailure: true,
-        httpStatus: 500,
-        error,
-      };
-    }
+    return classifySafely('retry', this.#rules.classify, error);
   }
 
   /** The reason why an error as such is not retried, if there is one. */
@@ -227,7 +216,10 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return classification.retryable === 'yes' || idempotent ? undefined : 'not-idempotent';
   }
 
-  async #wishOf(shouldRetry: object, wish: PromiseLike<boolean>): Promise<GiveUpReason | undefined> {
+  async #wishOf(
+    shouldRetry: object,
+    wish: PromiseLike<boolean>,
+  ): Promise<GiveUpReason | undefined> {
     try {
       return reasonOf(await wish);
     } catch (thrown) {
@@ -263,11 +255,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     if (reason === undefined && !isRepeatable(run, failure)) reason = 'consumed';
     if (reason === undefined && run.number + 1 >= rules.maxAttempts) reason = 'attempts';
 
-    const openFor =
-      classification === undefined
-        ? undefined
-        : (breakerRefusal(!failure.isValue && failure.error) ?? breakerRefusal(classification.error));
-    const asked = openFor ?? classification?.retryAfterMs;
+    const openFor = classification === undefined ? undefined : breakerRefusal(classification.error);
+    const asked = openFor ?? askedDelay(classification);
     if (reason !== undefined) {
       this.#giveUp(run, failure, reason, asked);
       return false;
@@ -304,7 +293,9 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       run.step = step;
       const { duration } = step;
       if (typeof duration === 'number' && duration >= 0 && duration < Infinity) return duration;
-      throw new RangeError(`its duration must be a number >= 0 and finite, got ${String(duration)}`);
+      throw new RangeError(
+        `its duration must be a number >= 0 and finite, got ${String(duration)}`,
+      );
     } catch (thrown) {
       reportOnce(backoff, 'retry: backoff', thrown);
       return SAFE_DELAY_MS;
@@ -333,8 +324,9 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       });
     }
     if (delayMs === 0) {
-      // Not at once: a function that throws synchronously would pile up the stack.
-      void RESOLVED.then(() => this.#repeat(run));
+      // One that throws synchronously would pile up the stack; others go on without a detour.
+      if (run.isStarting) void RESOLVED.then(() => this.#repeat(run));
+      else this.#repeat(run);
     } else if (run.state === 'waiting') {
       // A listener of the event may have aborted the call.
       run.attempt.bindContext();
@@ -362,7 +354,9 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     run.state = 'running';
     run.number += 1;
     this.#retries += 1;
+    run.isStarting = true;
     run.attempt.repeat(run.index, run.number);
+    run.isStarting = false;
   }
 
   /** Ends a call that was aborted while nothing ran. */

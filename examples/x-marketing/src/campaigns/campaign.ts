@@ -1,16 +1,15 @@
-/** A campaign as the API shows it. */
+/** A marketing campaign, as clients see it. */
 export interface Campaign {
   readonly id: string;
   readonly name: string;
+  /** Whole cents. */
   readonly budgetCents: number;
-  /** ISO 8601, or null when it has no start. */
   readonly startsAt: string | null;
-  /** ISO 8601, or null when it has no end. */
   readonly endsAt: string | null;
   readonly createdAt: string;
 }
 
-/** What a new campaign is made of. */
+/** What makes a new campaign. */
 export interface NewCampaign {
   readonly name: string;
   readonly budgetCents: number;
@@ -18,9 +17,16 @@ export interface NewCampaign {
   readonly endsAt?: string;
 }
 
-/** A page of campaigns, newest first. */
-export interface CampaignPage {
-  readonly data: readonly Campaign[];
-  /** Where the next page starts; null on the last one. */
-  readonly nextCursor: string | null;
-}
+/** JSON schema of {@link NewCampaign}. */
+export const newCampaignSchema = {
+  type: 'object',
+  required: ['name', 'budgetCents'],
+  additionalProperties: false,
+  properties: {
+    // PostgreSQL cannot store the character NUL; a name needs something to see.
+    name: { type: 'string', maxLength: 200, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' },
+    budgetCents: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    startsAt: { type: 'string', format: 'date-time' },
+    endsAt: { type: 'string', format: 'date-time' },
+  },
+} as const;

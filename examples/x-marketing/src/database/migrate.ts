@@ -15,7 +15,9 @@ export async function migrate(client: ClientBase): Promise<readonly string[]> {
     );
     const { rows } = await client.query<{ name: string }>('select name from migrations');
     const done = new Set(rows.map((row) => row.name));
-    const pending = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql') && !done.has(name));
+    const pending = (await readdir(FOLDER)).filter(
+      (name) => name.endsWith('.sql') && !done.has(name),
+    );
     pending.sort();
     for (const name of pending) await run(client, name);
     return pending;

@@ -1,19 +1,21 @@
+import { isResilienceError } from '@fournines/core';
 import { classify } from '@fournines/error-classification';
 
-/** An answer, and where it comes from when it is not fresh. */
+/** What a dependency answered, or what stands in for it. */
 export interface Answer<T> {
   readonly data: T;
-  /** Absent when the dependency itself answered. */
-  readonly meta?: {
-    readonly state: 'fallback';
-    /** Milliseconds since the answer was made; 0 for one that is made ahead. */
-    readonly ageMs: number;
-    /** Why the dependency did not answer: the category of its failure. */
-    readonly reason: string;
-  };
+  /** Present when the answer is not the dependency's own. */
+  readonly meta?: { readonly state: 'fallback'; readonly ageMs: number; readonly reason: string };
 }
 
-/** An answer that stands in for a dependency that is gone. */
-export function standIn<T>(data: T, error: unknown): Answer<T> {
+/** An answer made without the dependency. */
+export function fallbackAnswer<T>(data: T, error: unknown): Answer<T> {
   return { data, meta: { state: 'fallback', ageMs: 0, reason: classify(error).category } };
+}
+
+/** Whether a failure is the dependency's and not the client's: only then may something else answer. */
+export function isDependencyFailure(error: unknown): boolean {
+  if (isResilienceError(error)) return true;
+  const { category } = classify(error);
+  return !['cancelled', 'validation', 'not-found', 'limit-exceeded', 'bug'].includes(category);
 }

@@ -1,93 +1,99 @@
-import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose } from '@fournines/core';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
-import { type ClientBase, Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 
-/** The database behind its policies. */
+const TOTAL_MS = 2_500;
+const ATTEMPT_MS = 1_000;
+
+/** PostgreSQL, each call behind its policies. */
 export interface Database {
-  /** Runs queries that may be repeated: reads, and writes that a key makes idempotent. */
-  read<T>(work: (client: ClientBase) => Promise<T>): Promise<T>;
-  /** Runs a transaction: all of it or nothing. Repeated only when it is said to be idempotent. */
+  readonly policies: Component;
+  /** Runs reads on one connection; repeated when it fails, so `work` must not write. */
+  read<T>(work: (client: PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Runs `work` in one transaction: all of it, or nothing. `idempotent`: it may be repeated after a failure that leaves open whether it took effect. */
   transaction<T>(
-    work: (client: ClientBase) => Promise<T>,
-    options?: { readonly idempotent?: boolean },
+    work: (client: PoolClient) => Promise<T>,
+    options: { readonly idempotent: boolean; readonly signal?: AbortSignal },
   ): Promise<T>;
-  /** What health shows of it. */
-  readonly components: readonly Component[];
+  /** Asks whether it answers. */
+  ping(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/**
- * Opens the database. Outermost first: all attempts within 5 s, two of them when that is safe, none
- * while the circuit is open, each within 2 s.
- */
-export function openDatabase(url: string): Database {
+/** Connects to PostgreSQL when the first call needs it. */
+export function database(url: string): Database {
   const pool = new Pool({
     connectionString: url,
     max: 20,
-    connectionTimeoutMillis: 1_500,
-    statement_timeout: 2_000,
-    application_name: 'x-marketing',
+    connectionTimeoutMillis: ATTEMPT_MS,
+    // The server ends a statement before our own time is up; the client's limit is for a server that is silent.
+    statement_timeout: ATTEMPT_MS - 200,
+    query_timeout: ATTEMPT_MS,
+    keepAlive: true,
   });
-  // A connection that dies while nobody uses it is no reason to end the process; the next query notices.
-  pool.on('error', () => {});
+  // Without a listener, a connection that the server drops would end the process: idle and in use.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
-  const total = timeout({ name: 'database-total', duration: 5_000 });
-  const again = retry({ name: 'database', maxAttempts: 2 });
-  const breaker = circuitBreaker({
-    ...breakerPresets.database,
-    name: 'database',
-    // It restarts beside us, within seconds: look again soon.
-    resetTimeout: 1_000,
-  });
-  const attempt = timeout({ name: 'database', duration: 2_000 });
-  const policy = compose(total, again, breaker, attempt);
+  const policies = compose(
+    timeout({ name: 'database-total', duration: TOTAL_MS }),
+    retry({ name: 'database-retry', maxAttempts: 2 }),
+    timeout({ name: 'database-attempt', duration: ATTEMPT_MS + 100 }),
+  );
 
-  const withClient = async <T>(work: (client: ClientBase) => Promise<T>): Promise<T> => {
+  async function borrow<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await pool.connect();
-    // A checked-out client reports the loss of its connection as an event too.
-    const ignore = (): void => {};
-    client.on('error', ignore);
-    let failure: Error | undefined;
+    let isUsable = false;
     try {
-      return await work(client);
+      const value = await work(client);
+      isUsable = true;
+      return value;
     } catch (error) {
-      failure = error instanceof Error ? error : new Error('query failed', { cause: error });
+      // An answer of the server that names a fault of the statement leaves the connection usable.
+      isUsable = isStatementFault(error);
       throw error;
     } finally {
-      client.off('error', ignore);
-      client.release(isConnectionLost(failure) ? failure : undefined);
+      client.release(!isUsable);
     }
-  };
+  }
+
+  const read: Database['read'] = (work, signal) =>
+    policies.execute(() => borrow(work), { signal, idempotent: true });
 
   return {
-    read: (work) => policy.execute(() => withClient(work), { idempotent: true }),
-    transaction: (work, options = {}) =>
-      policy.execute(() => withClient((client) => inTransaction(client, work)), options),
-    components: [total, again, breaker, attempt],
+    policies,
+    read,
+    transaction: (work, { signal, idempotent }) =>
+      policies.execute(() => borrow((client) => inTransaction(client, work)), {
+        signal,
+        idempotent,
+      }),
+    async ping(signal) {
+      await read((client) => client.query('select 1'), signal);
+    },
     close: () => pool.end(),
   };
 }
 
 async function inTransaction<T>(
-  client: ClientBase,
-  work: (client: ClientBase) => Promise<T>,
+  client: PoolClient,
+  work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   await client.query('begin');
   try {
-    const result = await work(client);
+    const value = await work(client);
     await client.query('commit');
-    return result;
+    return value;
   } catch (error) {
-    await client.query('rollback').catch(() => {});
+    // On a connection that is gone this fails too; the first error says more.
+    await client.query('rollback').catch(() => undefined);
     throw error;
   }
 }
 
-/** Anything but an error that the server itself reported about a statement. */
-function isConnectionLost(error: Error | undefined): boolean {
-  if (error === undefined) return false;
-  const code = 'code' in error ? String(error.code) : '';
-  return !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code);
+/** Classes 22 (data), 23 (constraint) and 40 (conflict between transactions). */
+function isStatementFault(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^(?:22|23|40)[0-9A-Z]{3}$/.test(code);
 }

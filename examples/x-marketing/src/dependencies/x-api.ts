@@ -1,58 +1,63 @@
-import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose, fallback } from '@fournines/core';
 import { throwIfNotOk } from '@fournines/error-classification';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
-import { type Answer, standIn } from './answer.ts';
+import { type Answer, fallbackAnswer, isDependencyFailure } from './answer.ts';
 
-/** A topic that many talk about. */
+/** Something many people write about. */
 export interface Trend {
   readonly name: string;
-  readonly postCount: number;
+  readonly postCount: number | null;
 }
 
-/** The X API behind its policies. */
+/** The X API, each call behind its policies. */
 export interface XApi {
-  trends(signal: AbortSignal): Promise<Answer<readonly Trend[]>>;
-  readonly components: readonly Component[];
+  readonly policies: Component;
+  trends(signal?: AbortSignal): Promise<Answer<readonly Trend[]>>;
 }
 
-/** What is true enough every day. */
-const EVERGREEN_TRENDS: readonly Trend[] = [
-  { name: '#MondayMotivation', postCount: 0 },
-  { name: '#ThrowbackThursday', postCount: 0 },
-  { name: '#Tech', postCount: 0 },
+/** What marketing can use on any day. */
+const PRECONFIGURED: readonly Trend[] = [
+  { name: '#Marketing', postCount: null },
+  { name: '#SocialMedia', postCount: null },
+  { name: '#Innovation', postCount: null },
 ];
 
-/** Opens the X API. A pre-configured answer stands in while it is gone. */
-export function openXApi(url: string, token: string, enableFallbacks: boolean): XApi {
-  const standsIn = fallback(
-    () => enableFallbacks,
-    (error) => standIn(EVERGREEN_TRENDS, error),
-    { name: 'trends' },
+/** The X API at `url`. */
+export function xApi(url: string, token: string | undefined, enableFallbacks: boolean): XApi {
+  const policies = compose(
+    fallback(
+      (error) => enableFallbacks && isDependencyFailure(error),
+      (error) => fallbackAnswer(PRECONFIGURED, error),
+      { name: 'x-api-fallback' },
+    ),
+    timeout({ name: 'x-api-total', duration: 4_000 }),
+    retry({ name: 'x-api-retry', maxAttempts: 3, maxServerDelay: 1_000 }),
+    timeout({ name: 'x-api-attempt', duration: 1_500 }),
   );
-  const total = timeout({ name: 'x-api-total', duration: 4_000 });
-  const again = retry({ name: 'x-api', maxAttempts: 3, idempotent: true, maxServerDelay: 1_000 });
-  const breaker = circuitBreaker({ ...breakerPresets.xApi, name: 'x-api', resetTimeout: 5_000 });
-  const attempt = timeout({ name: 'x-api', duration: 1_000 });
-  const policy = compose(standsIn, total, again, breaker, attempt);
-
+  const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };
   return {
-    trends: (caller) =>
-      policy.execute(async ({ signal }): Promise<Answer<readonly Trend[]>> => {
-        const response = await fetch(`${url}/2/trends/by/woeid/1`, {
-          headers: { authorization: `Bearer ${token}` },
-          signal,
-        });
-        const body = (await throwIfNotOk(response).json()) as {
-          data: { trend_name: string; tweet_count?: number }[];
-        };
-        const data = body.data.map(({ trend_name, tweet_count = 0 }) => ({
-          name: trend_name,
-          postCount: tweet_count,
-        }));
-        return { data };
-      }, caller),
-    components: [standsIn, total, again, breaker, attempt],
+    policies,
+    trends: (signal) =>
+      policies.execute(
+        async (context): Promise<Answer<readonly Trend[]>> => {
+          const target = `${url}/2/trends/by/woeid/1`;
+          const response = throwIfNotOk(await fetch(target, { headers, signal: context.signal }));
+          return { data: readTrends(await response.json()) };
+        },
+        { signal, idempotent: true },
+      ),
   };
+}
+
+/** An answer of another form is the dependency's failure: a `SyntaxError`, like one that is no JSON. */
+function readTrends(body: unknown): readonly Trend[] {
+  const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
+  if (!Array.isArray(data)) throw new SyntaxError('the X API answered without a list of trends');
+  return data.map((item: unknown) => {
+    const { trend_name: name, tweet_count: count } = Object(item) as Record<string, unknown>;
+    if (typeof name !== 'string')
+      throw new SyntaxError('the X API answered a trend without a name');
+    return { name, postCount: typeof count === 'number' ? count : null };
+  });
 }

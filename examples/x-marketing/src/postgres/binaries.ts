@@ -61,7 +61,8 @@ async function copied(root: string): Promise<string> {
 /** The temporary folder is open to all: what another account put there is not run. */
 async function isOwnFolder(path: string): Promise<boolean> {
   return stat(path).then(
-    (found) => found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0,
+    (found) =>
+      found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0,
     () => false,
   );
 }

@@ -11,7 +11,10 @@ import { commandLine, hasEnded, isRunning } from './os-process.ts';
 const run = promisify(execFile);
 
 /** The folder that PostgreSQL can use: `wanted`, or one in the temporary folder when its account may not enter `wanted`. */
-export async function chooseFolder(wanted: string, account: OsAccount | undefined): Promise<string> {
+export async function chooseFolder(
+  wanted: string,
+  account: OsAccount | undefined,
+): Promise<string> {
   if (account === undefined || (await isReachable(wanted))) return wanted;
   const id = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
   return join(tmpdir(), `fournines-x-marketing-${id}`, basename(wanted));
@@ -61,11 +64,12 @@ export async function createCluster(
       await chown(passwordFile, account.uid, account.gid);
     }
     const options = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-    await run(
-      initdb,
-      [`--pgdata=${unfinished}`, ...options, '--encoding=UTF8', '--locale=C'],
-      { ...account, cwd: '/', signal, env: { PATH: process.env['PATH'], LC_ALL: 'C' } },
-    );
+    await run(initdb, [`--pgdata=${unfinished}`, ...options, '--encoding=UTF8', '--locale=C'], {
+      ...account,
+      cwd: '/',
+      signal,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    });
     await rm(folder, { recursive: true, force: true });
     await rename(unfinished, folder);
     return true;

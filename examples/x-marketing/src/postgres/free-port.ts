@@ -6,7 +6,9 @@ export async function freePort(first: number): Promise<number> {
   for (let port = first; port < first + 200; port += 1) {
     if (await isFree(port)) return port;
   }
-  throw new StartError(`no free port for PostgreSQL from ${first} to ${first + 199}: set DATABASE_URL`);
+  throw new StartError(
+    `no free port for PostgreSQL from ${first} to ${first + 199}: set DATABASE_URL`,
+  );
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -30,12 +30,9 @@ export async function postgresAccount(): Promise<OsAccount | undefined> {
 /** Whether an account that owns none of the folders on the way may reach `path`. */
 export async function isReachable(path: string): Promise<boolean> {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const mode = await stat(folder).then(
-      (found) => found.mode,
-      () => undefined,
-    );
+    const found = await stat(folder).catch(() => undefined);
     // A folder that does not exist yet will be made with the usual mode.
-    if (mode !== undefined && (mode & 0o001) === 0) return false;
+    if (found?.isDirectory() === true && (found.mode & 0o001) === 0) return false;
     if (folder === dirname(folder)) return true;
   }
 }

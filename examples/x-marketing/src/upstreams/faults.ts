@@ -1,87 +1,80 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readJson, sendJson } from './json-http.ts';
+/** What a sample server can be told to do instead of answering. */
+export const FAULT_MODES = [
+  'ok',
+  'slow',
+  'hang',
+  'reset',
+  'error',
+  'rate-limit',
+  'garbage',
+] as const;
 
-const MODES = ['ok', 'slow', 'hang', 'reset', 'error', 'rate-limit', 'garbage'] as const;
+/** One of {@link FAULT_MODES}. */
+export type FaultMode = (typeof FAULT_MODES)[number];
 
-/** How a sample server misbehaves. */
-export type FaultMode = (typeof MODES)[number];
-
-interface Fault {
+/** A fault as it is in force. */
+export interface Fault {
   readonly mode: FaultMode;
-  /** The status of mode `error`. */
+  /** Status of `error`. */
   readonly status: number;
-  /** The delay of mode `slow`, in milliseconds. */
+  /** Delay of `slow`, in milliseconds. */
   readonly delayMs: number;
-  /** How many requests it still meets; without end when absent. */
-  readonly count?: number;
+  /** Requests it still applies to; `undefined`: until told otherwise. */
+  readonly count: number | undefined;
 }
 
-const NO_FAULT: Fault = { mode: 'ok', status: 500, delayMs: 3_000 };
+const NONE: Fault = { mode: 'ok', status: 500, delayMs: 1_000, count: undefined };
 
-/** The fault switch of a sample server: `POST /__faults { mode, status?, delayMs?, count? }`. */
-export class Faults {
-  #fault: Fault = NO_FAULT;
-
-  /** Answers requests to the switch itself. Returns whether this was one. */
-  async serveSwitch(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    if (request.url !== '/__faults') return false;
-    if (request.method === 'POST') {
-      const wanted = faultFrom(await readJson(request));
-      if (wanted === undefined) {
-        sendJson(response, 400, { error: `mode must be one of ${MODES.join(', ')}` });
-        return true;
-      }
-      this.#fault = wanted;
-    }
-    sendJson(response, 200, this.#fault);
-    return true;
-  }
-
-  /** Misbehaves as the switch says. Returns whether the request is dealt with. */
-  async meet(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const { mode, status, delayMs } = this.#next();
-    switch (mode) {
-      case 'ok':
-        return false;
-      case 'slow':
-        await sleep(delayMs);
-        return false;
-      case 'hang':
-        return true;
-      case 'reset':
-        request.socket.resetAndDestroy();
-        return true;
-      case 'error':
-        sendJson(response, status, { title: 'The sample server was told to fail' });
-        return true;
-      case 'rate-limit': {
-        const reset = Math.ceil(Date.now() / 1_000) + 2;
-        const headers = { 'retry-after': '2', 'x-rate-limit-remaining': '0' };
-        sendJson(response, 429, { title: 'Too Many Requests' }, { ...headers, 'x-rate-limit-reset': String(reset) });
-        return true;
-      }
-      case 'garbage':
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{"data": [');
-        return true;
-    }
-  }
-
-  #next(): Fault {
-    const fault = this.#fault;
-    if (fault.count === undefined) return fault;
-    this.#fault = fault.count <= 1 ? NO_FAULT : { ...fault, count: fault.count - 1 };
-    return fault;
-  }
+/** The fault switch of a sample server. */
+export interface FaultSwitch {
+  readonly current: Fault;
+  /** Sets the fault that a request body names, or says why it cannot. */
+  set(body: unknown): string | undefined;
+  /** The fault for the next request; counts it. */
+  take(): Fault;
 }
 
-function faultFrom(body: unknown): Fault | undefined {
-  if (typeof body !== 'object' || body === null || !('mode' in body)) return undefined;
-  const mode = MODES.find((known) => known === body.mode);
-  if (mode === undefined) return undefined;
-  const status = 'status' in body && typeof body.status === 'number' ? body.status : NO_FAULT.status;
-  const delayMs =
-    'delayMs' in body && typeof body.delayMs === 'number' ? body.delayMs : NO_FAULT.delayMs;
-  const count = 'count' in body && typeof body.count === 'number' ? { count: body.count } : {};
-  return { mode, status, delayMs, ...count };
+/** Makes a fault switch that is off. */
+export function faultSwitch(): FaultSwitch {
+  let current = NONE;
+  return {
+    get current() {
+      return current;
+    },
+    set(body) {
+      const read = readFault(body);
+      if (typeof read === 'string') return read;
+      current = read;
+      return undefined;
+    },
+    take() {
+      const taken = current;
+      if (taken.count !== undefined) {
+        current = taken.count > 1 ? { ...taken, count: taken.count - 1 } : NONE;
+      }
+      return taken;
+    },
+  };
+}
+
+function readFault(body: unknown): Fault | string {
+  if (typeof body !== 'object' || body === null) return 'the body must be a JSON object';
+  const {
+    mode,
+    status = NONE.status,
+    delayMs = NONE.delayMs,
+    count,
+  } = body as Record<string, unknown>;
+  const known = FAULT_MODES.find((candidate) => candidate === mode);
+  if (known === undefined) return `mode must be one of ${FAULT_MODES.join(', ')}`;
+  if (!isWhole(status, 400, 599)) return 'status must be a whole number from 400 to 599';
+  if (!isWhole(delayMs, 0, 600_000)) return 'delayMs must be a whole number from 0 to 600000';
+  if (count !== undefined && !isWhole(count, 1, 1_000_000)) {
+    return 'count must be a whole number from 1 to 1000000';
+  }
+  return { mode: known, status, delayMs, count };
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
 }

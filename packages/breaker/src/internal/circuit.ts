@@ -10,7 +10,7 @@ import type {
 } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
 import type { TripReport, TripRule, TripWindow } from '../trip-report.ts';
-import { type Admission, DONE, SPARED } from './admission.ts';
+import { Admission, DONE, SPARED } from './admission.ts';
 import { breakDuration } from './break-duration.ts';
 import { CircuitCounts } from './circuit-counts.ts';
 import { CircuitTime } from './circuit-time.ts';
@@ -30,6 +30,16 @@ export interface CircuitParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly events: ComponentEvents<CircuitBreakerEvent>;
+  /** Who limits how many circuits of a group may be open. */
+  readonly gate?: OpenGate | undefined;
+}
+
+/** Limits how many circuits of a group may be open at the same time. */
+export interface OpenGate {
+  /** Whether one more may open. */
+  mayOpen(): boolean;
+  /** One left the closed state, or came back to it. */
+  count(change: 1 | -1): void;
 }
 
 /** The lowest share of traffic that a ramp lets through. */
@@ -81,6 +91,9 @@ export class Circuit {
   #isolationNote: string | undefined;
   /** Ends the isolations that were begun before. */
   #resets = 0;
+  readonly #done: Admission = new Admission(this, DONE, 0, 0);
+  readonly #spared: Admission = new Admission(this, SPARED, 0, 0);
+  readonly #gate: OpenGate | undefined;
   #watchesStalls: boolean;
 
   constructor(parts: CircuitParts, settings: Settings, initial: ExportedCircuit | undefined) {
@@ -88,11 +101,12 @@ export class Circuit {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#events = parts.events;
+    this.#gate = parts.gate;
     this.settings = settings;
     this.time = new CircuitTime(parts.clock);
     this.transitions = new Transitions(parts.events);
     this.#window = windowFor(settings);
-    this.#running = new InFlight(0, settings.slowCallDuration);
+    this.#running = new InFlight(this, 0, settings.slowCallDuration);
     this.#watchesStalls = settings.stalls && isSystemTime(parts.clock);
     this.since = parts.clock.now();
     if (initial !== undefined) this.#import(initial);
@@ -107,6 +121,11 @@ export class Circuit {
     const now = this.time.peek();
     if (this.#state === 'open') return Math.max(0, this.#openedAt + this.#breakMs - now);
     return this.#probes?.waitMs(now) ?? 0;
+  }
+
+  /** Whether nothing would be lost with it but a quiet window. */
+  get isIdle(): boolean {
+    return this.#state === 'closed' && this.#isolations === 0 && this.inFlight === 0;
   }
 
   get recentWindow(): TripWindow {
@@ -126,7 +145,7 @@ export class Circuit {
 
   success(admission: Admission, value: unknown): void {
     this.inFlight -= 1;
-    if (admission === DONE) return;
+    if (admission.generation === DONE) return;
     if (admission.isAbandoned) return this.#ignore(admission);
     const { judge, openOn } = this.settings;
     if (judge.isFailure !== undefined && judge.isFailure(value)) {
@@ -139,7 +158,7 @@ export class Circuit {
 
   failure(admission: Admission, error: unknown): void {
     this.inFlight -= 1;
-    if (admission === DONE) return;
+    if (admission.generation === DONE) return;
     if (admission.isAbandoned) return this.#ignore(admission);
     const { verdict, category } = this.settings.judge.error(error);
     if (verdict === 'ignore' || (category === 'timeout' && this.#wasStalled(admission))) {
@@ -154,7 +173,7 @@ export class Circuit {
   /** The call is over and says nothing. */
   ignore(admission: Admission): void {
     this.inFlight -= 1;
-    if (admission !== DONE) this.#ignore(admission);
+    if (admission.generation !== DONE) this.#ignore(admission);
   }
 
   /**
@@ -162,10 +181,10 @@ export class Circuit {
    * of ours ran out on a call that had been running long enough. Returns the admission that it goes on with.
    */
   abandon(admission: Admission, reason: unknown, neverStarted: boolean): Admission {
-    if (admission === DONE) return DONE;
+    if (admission.generation === DONE) return admission;
     if (!neverStarted && isTimeout(reason) && this.#ranLongEnough(admission, reason.durationMs)) {
       this.#record(admission, true, 'timeout', reason);
-      return DONE;
+      return this.#done;
     }
     if (admission.leaseUntil !== undefined && admission.generation === this.#generation) {
       // A probe keeps its place while its work goes on.
@@ -173,7 +192,7 @@ export class Circuit {
       return admission;
     }
     this.#ignore(admission);
-    return DONE;
+    return this.#done;
   }
 
   // The operator.
@@ -247,10 +266,9 @@ export class Circuit {
     // Clocks of two machines disagree: no break is longer than it was when it was exported.
     const openUntil = exported.openUntil ?? wall;
     const most = Math.max(0, openUntil - exported.exportedAt);
-    this.#state = 'open';
+    this.#begin('open');
     this.#openedAt = now;
     this.#breakMs = Math.min(Math.max(0, openUntil - wall), most);
-    this.#isPlain = false;
   }
 
   // Admission.
@@ -330,7 +348,7 @@ export class Circuit {
       this.#events.emit({ type: 'reject', at, error, state, retryAfterMs, enforced });
       this.refusal = error;
     }
-    return enforced ? undefined : SPARED;
+    return enforced ? undefined : this.#spared;
   }
 
   #mayProbe(call: CallOptions | undefined): boolean {
@@ -350,7 +368,7 @@ export class Circuit {
     const { counts } = this;
     if (failed) counts.fail(category ?? 'unknown');
     else counts.success += 1;
-    if (admission === SPARED) return;
+    if (admission.generation === SPARED) return;
     if (admission.generation !== this.#generation) {
       counts.late += 1;
       return;
@@ -375,7 +393,7 @@ export class Circuit {
 
   #ignore(admission: Admission): void {
     this.counts.ignored += 1;
-    if (admission === SPARED) return;
+    if (admission.generation === SPARED) return;
     if (admission.generation !== this.#generation) {
       this.counts.late += 1;
       return;
@@ -386,7 +404,7 @@ export class Circuit {
 
   /** Whether a call that an outer timeout ended had its chance. */
   #ranLongEnough(admission: Admission, timeoutMs: number): boolean {
-    if (admission === SPARED) return false;
+    if (admission.generation === SPARED) return false;
     const { slowCallDuration } = this.settings;
     const enough = slowCallDuration === Infinity ? timeoutMs / 2 : slowCallDuration;
     return this.time.exact() - admission.startedAt >= enough && !this.#wasStalled(admission);
@@ -401,7 +419,7 @@ export class Circuit {
 
   /** Whether the event loop stood still for more than half of the call: its timeout is our own fault. */
   #wasStalled(admission: Admission): boolean {
-    if (!this.#watchesStalls || admission === SPARED) return false;
+    if (!this.#watchesStalls || admission.generation === SPARED) return false;
     const stalled = stalledMs() - admission.stalledBefore;
     return stalled > 0 && stalled * 2 > this.time.exact() - admission.startedAt;
   }
@@ -466,6 +484,7 @@ export class Circuit {
   // Transitions.
 
   #open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
+    if (this.#state === 'closed' && this.#gate?.mayOpen() === false) return;
     const former = this.state;
     const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
     const trip: TripReport = {
@@ -496,7 +515,7 @@ export class Circuit {
     this.#begin('half-open');
     const { permittedCalls, halfOpenRate, maxWait } = this.settings;
     const lease = maxWait ?? Math.max(1, this.#breakMs || DEFAULT_LEASE_MS);
-    this.#probes = new Probes(this.#generation, permittedCalls, halfOpenRate, lease);
+    this.#probes = new Probes(this, this.#generation, permittedCalls, halfOpenRate, lease);
     this.#window.clear();
     this.#consecutive = 0;
     this.#announce(reason === 'released' ? 'isolated' : former, reason);
@@ -520,12 +539,14 @@ export class Circuit {
 
   /** Begins a new generation: what was admitted before moves nothing any more. */
   #begin(state: 'closed' | 'open' | 'half-open'): void {
+    if (this.#state === 'closed' && state !== 'closed') this.#gate?.count(1);
+    if (this.#state !== 'closed' && state === 'closed') this.#gate?.count(-1);
     this.#state = state;
     this.#generation += 1;
     this.#current = undefined;
     this.#probes = undefined;
     this.refusal = undefined;
-    this.#running = new InFlight(this.#generation, this.settings.slowCallDuration);
+    this.#running = new InFlight(this, this.#generation, this.settings.slowCallDuration);
     this.#isPlain = state === 'closed' && this.#isolations === 0 && this.#rampUntil === 0;
     this.since = this.#clock.now();
   }

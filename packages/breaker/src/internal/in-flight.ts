@@ -1,4 +1,5 @@
 import { Admission } from './admission.ts';
+import type { Circuit } from './circuit.ts';
 
 /**
  * The calls of one generation that are still running, by the tick in which they started. Starts
@@ -13,9 +14,11 @@ export class InFlight {
   #current: Admission | undefined;
   #cursor: Admission | undefined;
   #slowAfter: number;
+  readonly #circuit: Circuit;
   readonly #generation: number;
 
-  constructor(generation: number, slowAfter: number) {
+  constructor(circuit: Circuit, generation: number, slowAfter: number) {
+    this.#circuit = circuit;
     this.#generation = generation;
     this.#slowAfter = slowAfter;
   }
@@ -23,7 +26,7 @@ export class InFlight {
   /** Opens the list of the calls that start at `now`. */
   begin(now: number, stalled: number): Admission {
     const former = this.#current;
-    const admission = new Admission(this.#generation, now, stalled);
+    const admission = new Admission(this.#circuit, this.#generation, now, stalled);
     if (former !== undefined && former.size === 0) this.#unlink(former);
     const last = former !== undefined && former.size > 0 ? former : former?.previous;
     admission.previous = last;

@@ -1,4 +1,5 @@
 import { Admission } from './admission.ts';
+import type { Circuit } from './circuit.ts';
 
 /** What the probes have decided. */
 export type ProbeDecision = 'close' | 'reopen' | undefined;
@@ -13,6 +14,7 @@ export class Probes {
   slow = 0;
   /** The failures by category. */
   readonly categories: Record<string, number> = {};
+  readonly #circuit: Circuit;
   readonly #generation: number;
   readonly #permitted: number;
   readonly #failuresToReopen: number;
@@ -20,7 +22,8 @@ export class Probes {
   /** Those that are out, in the order of their start and so of their leases. */
   readonly #out = new Set<Admission>();
 
-  constructor(generation: number, permitted: number, failureRate: number, lease: number) {
+  constructor(circuit: Circuit, generation: number, permitted: number, failureRate: number, lease: number) {
+    this.#circuit = circuit;
     this.#generation = generation;
     this.#permitted = permitted;
     this.#failuresToReopen = leastFailures(permitted, failureRate);
@@ -32,7 +35,7 @@ export class Probes {
   }
 
   send(now: number, stalled: number): Admission {
-    const probe = new Admission(this.#generation, now, stalled, now + this.#lease);
+    const probe = new Admission(this.#circuit, this.#generation, now, stalled, now + this.#lease);
     this.#out.add(probe);
     return probe;
   }

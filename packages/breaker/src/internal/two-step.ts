@@ -2,16 +2,21 @@ import type { BrokenCircuitError, CallOptions, Permit, Rejection } from '@fourni
 import type { Admission } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 
+/** Asks the circuit for leave. */
+export function acquire(circuit: Circuit, call: CallOptions | undefined): Permit | Rejection {
+  const admission = circuit.admit(call);
+  if (admission !== undefined) return new CircuitPermit(admission, call);
+  return new CircuitRejection(circuit.refusal as BrokenCircuitError);
+}
+
 /** The permit of a two-step call: the same admission as that of a call through `execute`. */
-export class CircuitPermit implements Permit {
+class CircuitPermit implements Permit {
   readonly granted = true;
-  readonly #circuit: Circuit;
   readonly #admission: Admission;
   readonly #call: CallOptions | undefined;
   #isSettled = false;
 
-  constructor(circuit: Circuit, admission: Admission, call: CallOptions | undefined) {
-    this.#circuit = circuit;
+  constructor(admission: Admission, call: CallOptions | undefined) {
     this.#admission = admission;
     this.#call = call;
   }
@@ -19,7 +24,7 @@ export class CircuitPermit implements Permit {
   success(value?: unknown): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#circuit.success(this.#admission, value);
+    this.#admission.circuit.success(this.#admission, value);
   }
 
   failure(error: unknown): void {
@@ -27,22 +32,22 @@ export class CircuitPermit implements Permit {
     this.#isSettled = true;
     const signal = this.#call?.signal;
     if (signal?.aborted !== true) {
-      this.#circuit.failure(this.#admission, error);
+      this.#admission.circuit.failure(this.#admission, error);
       return;
     }
-    const admission = this.#circuit.abandon(this.#admission, signal.reason, false);
-    this.#circuit.ignore(admission);
+    const admission = this.#admission.circuit.abandon(this.#admission, signal.reason, false);
+    this.#admission.circuit.ignore(admission);
   }
 
   [Symbol.dispose](): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#circuit.ignore(this.#admission);
+    this.#admission.circuit.ignore(this.#admission);
   }
 }
 
 /** The refusal of a two-step call. */
-export class CircuitRejection implements Rejection {
+class CircuitRejection implements Rejection {
   readonly granted = false;
   readonly error: BrokenCircuitError;
 

@@ -38,6 +38,7 @@ const RESOLVED = Promise.resolve();
  * - repetitions are attempts of their own, linked to the one whose inner part they repeat.
  */
 export class Attempt implements AbortNode {
+  /** @internal The chain that it runs. */
   readonly pipeline: Pipeline;
   /** What the caller said about the call. */
   readonly call: CallOptions | undefined;
@@ -78,13 +79,16 @@ export class Attempt implements AbortNode {
   #outcome: unknown = undefined;
 
   #hub: SignalHub | undefined = undefined;
+  /** @internal */
   hubNext: AbortNode | undefined = undefined;
+  /** @internal */
   hubPrevious: AbortNode | undefined = undefined;
 
   #resource: AsyncResource | undefined = undefined;
   /** When the attempt began, for listeners of `onSuccess` and `onFailure`; 0 while there are none. */
   readonly startedAt: number;
 
+  /** @internal */
   constructor(
     pipeline: Pipeline,
     fn: (context: never) => unknown,
@@ -332,6 +336,7 @@ export class Attempt implements AbortNode {
     return this.#enterDirectly();
   }
 
+  /** @internal Told by the hub of the caller's signal. */
   parentAborted(reason: unknown): void {
     this.#hub = undefined;
     this.abortInside(-1, reason);

@@ -35,6 +35,7 @@ export abstract class StagedPolicy<
   readonly name: string;
   /** Where this policy takes its time from. */
   readonly clock: Clock;
+  /** @internal The listeners of `onSuccess` and `onFailure`. */
   readonly contract: ContractEvents;
   #pipeline: Pipeline | undefined;
 

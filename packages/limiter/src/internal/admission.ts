@@ -30,7 +30,9 @@ export abstract class Admission<Reason extends string, S extends Snapshot> exten
     events: readonly LimiterEvent['type'][],
   ) {
     super(kind, options);
-    this.rejected = Object.fromEntries(reasons.map((reason) => [reason, 0])) as typeof this.rejected;
+    this.rejected = Object.fromEntries(
+      reasons.map((reason) => [reason, 0]),
+    ) as typeof this.rejected;
     this.#events = new ComponentEvents<LimiterEvent<Reason>>(this, events);
     this.onEvent = this.#events.onEvent;
     this.onReject = this.#events.of('reject') as Event<RejectEvent<Reason>>;

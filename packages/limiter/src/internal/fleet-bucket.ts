@@ -141,6 +141,11 @@ class Question implements DeadlineNode {
 }
 
 /** A client may throw instead of rejecting. */
-async function ask(redis: RedisScripts, key: string, stepMs: number, burst: number): Promise<number> {
+async function ask(
+  redis: RedisScripts,
+  key: string,
+  stepMs: number,
+  burst: number,
+): Promise<number> {
   return takeRemotely(redis, key, stepMs, burst);
 }

@@ -14,7 +14,10 @@ export class BudgetWindow {
   readonly #reserve: number;
   readonly #bucketMs: number;
   readonly #buckets: number[] = new Array<number>(BUCKETS).fill(0);
+  /** What the buckets hold together. */
   #total = 0;
+  /** What the present bucket holds: it joins the ring when the next one begins. */
+  #present = 0;
   /** The present bucket, counted since time 0. */
   #current = -Infinity;
   /** The first moment that is no longer the present bucket's: spares a division per deposit. */
@@ -29,36 +32,38 @@ export class BudgetWindow {
   }
 
   deposit(now: number): void {
-    if (this.#deposit !== 0) this.#add(now, this.#deposit);
+    if (now >= this.#currentEnds) this.#expire(now);
+    this.#present += this.#deposit;
   }
 
   tryWithdraw(now: number): boolean {
-    this.#expire(now);
-    if (this.#total + this.#reserve < this.#withdrawal) return false;
-    this.#add(now, -this.#withdrawal);
+    if (this.#tokens(now) < this.#withdrawal) return false;
+    this.#present -= this.#withdrawal;
     return true;
   }
 
   refund(now: number): void {
-    this.#add(now, this.#withdrawal);
+    if (now >= this.#currentEnds) this.#expire(now);
+    this.#present += this.#withdrawal;
   }
 
   balance(now: number): number {
-    this.#expire(now);
-    return Math.max(0, Math.floor((this.#total + this.#reserve) / this.#withdrawal));
+    return Math.max(0, Math.floor(this.#tokens(now) / this.#withdrawal));
   }
 
-  #add(now: number, tokens: number): void {
-    this.#expire(now);
-    const slot = this.#current % BUCKETS;
-    this.#buckets[slot] = (this.#buckets[slot] ?? 0) + tokens;
-    this.#total += tokens;
+  #tokens(now: number): number {
+    if (now >= this.#currentEnds) this.#expire(now);
+    return this.#total + this.#present + this.#reserve;
   }
 
-  /** Drops what has left the window: at most one turn of the ring. */
+  /** Begins a new bucket, and drops what has left the window: at most one turn of the ring. */
   #expire(now: number): void {
-    if (now < this.#currentEnds) return;
     const bucket = Math.floor(now / this.#bucketMs);
+    if (this.#current !== -Infinity) {
+      this.#buckets[this.#current % BUCKETS] = this.#present;
+      this.#total += this.#present;
+      this.#present = 0;
+    }
     const first = Math.max(this.#current + 1, bucket - BUCKETS + 1);
     for (let expired = first; expired <= bucket; expired++) {
       const slot = expired % BUCKETS;

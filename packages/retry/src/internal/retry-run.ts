@@ -23,6 +23,8 @@ export class RetryRun {
   state: 'running' | 'deciding' | 'waiting' | 'over' = 'running';
   /** Which attempt is under way or was last, counted from 0. */
   number = 0;
+  /** Whether the attempt is just being started, further up the stack. The first one may be. */
+  isStarting = true;
   totalDelayMs = 0;
   /** Where the backoff stands; undefined: at its beginning. */
   step: BackoffStep | undefined = undefined;
