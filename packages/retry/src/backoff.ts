@@ -1,5 +1,9 @@
 import { checkFunction, checkNumber, checkOneOf, checkOptions } from '@fournines/core/authoring';
-import { type ExponentialRule, type Jitter, exponentialDelay } from './internal/exponential-delay.ts';
+import {
+  type ExponentialRule,
+  type Jitter,
+  exponentialDelay,
+} from './internal/exponential-delay.ts';
 
 /** What a backoff is told about the failure that it shall wait after. */
 export interface BackoffContext {
@@ -66,7 +70,9 @@ export function exponential(options: ExponentialOptions = {}): Backoff {
   const initial = checkNumber('exponential: initial', options.initial ?? 100, { min: 0 });
   const rule: ExponentialRule = {
     initial,
-    max: checkNumber('exponential: max', options.max ?? Math.max(20_000, initial), { min: initial }),
+    max: checkNumber('exponential: max', options.max ?? Math.max(20_000, initial), {
+      min: initial,
+    }),
     factor: checkNumber('exponential: factor', options.factor ?? 2, { min: 1 }),
     jitter: checkOneOf('exponential: jitter', options.jitter ?? 'full', JITTERS),
   };

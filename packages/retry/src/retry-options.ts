@@ -1,10 +1,5 @@
 import type { CallOptions, CommonOptions } from '@fournines/core';
-import {
-  checkBoolean,
-  checkFunction,
-  checkNumber,
-  checkOptions,
-} from '@fournines/core/authoring';
+import { checkBoolean, checkFunction, checkNumber, checkOptions } from '@fournines/core/authoring';
 import { type Classification, type Classifier, classify } from '@fournines/error-classification';
 import { type Backoff, exponential } from './backoff.ts';
 import { type OutcomeFilter, checkOutcomeFilter } from './outcome-filter.ts';
@@ -41,7 +36,10 @@ export interface RetryOptions extends CommonOptions {
    * never overrides abort, deadline, server delay, breaker or budget. One that throws, or rejects,
    * does not retry. Default: by `classify`.
    */
-  readonly shouldRetry?: (error: unknown, decision: RetryDecision) => boolean | PromiseLike<boolean>;
+  readonly shouldRetry?: (
+    error: unknown,
+    decision: RetryDecision,
+  ) => boolean | PromiseLike<boolean>;
   /** What an error means. One that throws does not retry. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
   /** Whether a returned value is a failure: retried when the call is idempotent; the last one is returned. Default: none is. */

@@ -216,7 +216,10 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return classification.retryable === 'yes' || idempotent ? undefined : 'not-idempotent';
   }
 
-  async #wishOf(shouldRetry: object, wish: PromiseLike<boolean>): Promise<GiveUpReason | undefined> {
+  async #wishOf(
+    shouldRetry: object,
+    wish: PromiseLike<boolean>,
+  ): Promise<GiveUpReason | undefined> {
     try {
       return reasonOf(await wish);
     } catch (thrown) {
@@ -290,7 +293,9 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       run.step = step;
       const { duration } = step;
       if (typeof duration === 'number' && duration >= 0 && duration < Infinity) return duration;
-      throw new RangeError(`its duration must be a number >= 0 and finite, got ${String(duration)}`);
+      throw new RangeError(
+        `its duration must be a number >= 0 and finite, got ${String(duration)}`,
+      );
     } catch (thrown) {
       reportOnce(backoff, 'retry: backoff', thrown);
       return SAFE_DELAY_MS;

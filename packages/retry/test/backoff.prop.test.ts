@@ -30,10 +30,16 @@ const rules = fc
   .map(({ initial, extra, factor, seed }) => ({ initial, max: initial + extra, factor, seed }));
 
 /** The bounds of delay n, by the formulas of the documentation, with d = min(max, initial · factorⁿ). */
-const BOUNDS: Record<Jitter, (d: number, rule: { initial: number; max: number }, previous: number) => [number, number]> = {
+const BOUNDS: Record<
+  Jitter,
+  (d: number, rule: { initial: number; max: number }, previous: number) => [number, number]
+> = {
   full: (d) => [0, d],
   equal: (d) => [d / 2, d],
-  decorrelated: (_d, rule, previous) => [rule.initial, Math.max(rule.initial, Math.min(rule.max, 3 * previous))],
+  decorrelated: (_d, rule, previous) => [
+    rule.initial,
+    Math.max(rule.initial, Math.min(rule.max, 3 * previous)),
+  ],
   proportional: (d) => [0.8 * d, 1.2 * d],
   none: (d) => [d, d],
 };
@@ -85,7 +91,10 @@ test.each([
   [{ initial: -1 }, 'exponential: initial must be >= 0, got -1'],
   [{ initial: 100, max: 99 }, 'exponential: max must be >= 100, got 99'],
   [{ factor: 0.5 }, 'exponential: factor must be >= 1, got 0.5'],
-  [{ jitter: 'some' as Jitter }, "exponential: jitter must be one of 'full', 'equal', 'decorrelated', 'proportional', 'none', got 'some'"],
+  [
+    { jitter: 'some' as Jitter },
+    "exponential: jitter must be one of 'full', 'equal', 'decorrelated', 'proportional', 'none', got 'some'",
+  ],
 ])('%j is refused', (options, message) => {
   expect(() => exponential(options)).toThrow(message);
 });

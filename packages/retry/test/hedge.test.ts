@@ -1,6 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
-import { BrokenCircuitError, LimitRejectedError, compose, definePolicy, stream } from '@fournines/core';
+import {
+  BrokenCircuitError,
+  LimitRejectedError,
+  compose,
+  definePolicy,
+  stream,
+} from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { noop, wrap } from 'cockatiel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -13,7 +19,8 @@ import {
   retryBudget,
 } from '../src/index.ts';
 
-const refused = (text = 'refused'): Error => Object.assign(new Error(text), { code: 'ECONNREFUSED' });
+const refused = (text = 'refused'): Error =>
+  Object.assign(new Error(text), { code: 'ECONNREFUSED' });
 
 function watched(options: Partial<HedgeOptions> = {}) {
   const clock = manualClock();
@@ -212,7 +219,11 @@ describe('who wins', () => {
     await expect(call).resolves.toBe('second');
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, true]);
     expect(signals[0]?.reason).toBeInstanceOf(SupersededError);
-    expect(signals[0]?.reason).toMatchObject({ name: 'SupersededError', code: 'ABORT_ERR', policy: policy.name });
+    expect(signals[0]?.reason).toMatchObject({
+      name: 'SupersededError',
+      code: 'ABORT_ERR',
+      policy: policy.name,
+    });
     at(0).reject(signals[0]?.reason);
     at(2).reject(signals[2]?.reason);
     await clock.advance(0);
@@ -314,7 +325,9 @@ describe('failures', () => {
     const { fn, attempts, at } = manual();
     const call = policy.execute(fn);
     await clock.advance(100);
-    at(1).reject(Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '1' } }));
+    at(1).reject(
+      Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '1' } }),
+    );
     await clock.advance(999);
     expect(attempts).toHaveLength(2);
     await clock.advance(1);
@@ -373,7 +386,9 @@ describe('a breaker or a limiter further in', () => {
 
   test('a refusal of the breaker stops hedging for as long as it is open', async () => {
     const { clock, policy, hedges } = watched({ maxHedges: 3 });
-    const gate = refusing(() => new BrokenCircuitError('db', { state: 'open', retryAfterMs: 5_000 }));
+    const gate = refusing(
+      () => new BrokenCircuitError('db', { state: 'open', retryAfterMs: 5_000 }),
+    );
     const chain = compose(policy, gate.policy);
     const first = manual();
     const call = chain.execute(first.fn);
@@ -402,7 +417,9 @@ describe('a breaker or a limiter further in', () => {
 
   test('a refusal of the breaker is the outcome when nothing else runs', async () => {
     const { policy, hedges } = watched();
-    const gate = refusing(() => new BrokenCircuitError('db', { state: 'open', retryAfterMs: 5_000 }));
+    const gate = refusing(
+      () => new BrokenCircuitError('db', { state: 'open', retryAfterMs: 5_000 }),
+    );
     gate.refuse(true);
     await expect(compose(policy, gate.policy).execute(() => 1)).rejects.toThrow('open');
     expect(hedges).toEqual([]);
@@ -448,7 +465,10 @@ describe('in a chain', () => {
   });
 
   test("works under cockatiel's wrap, outside and inside", async () => {
-    for (const chain of [(p: ReturnType<typeof hedge>) => wrap(p, noop), (p: ReturnType<typeof hedge>) => wrap(noop, p)]) {
+    for (const chain of [
+      (p: ReturnType<typeof hedge>) => wrap(p, noop),
+      (p: ReturnType<typeof hedge>) => wrap(noop, p),
+    ]) {
       const { clock, policy } = watched();
       const { fn, at } = manual();
       const call = chain(policy).execute(fn);
@@ -500,13 +520,28 @@ describe('in a chain', () => {
 describe('options', () => {
   test.each([
     [{}, 'hedge: idempotent must be true: a hedged call runs more than once, got undefined'],
-    [{ idempotent: false }, 'hedge: idempotent must be true: a hedged call runs more than once, got false'],
+    [
+      { idempotent: false },
+      'hedge: idempotent must be true: a hedged call runs more than once, got false',
+    ],
     [{ idempotent: true, delay: -1 }, 'hedge: delay must be >= 0 (Infinity is allowed), got -1'],
-    [{ idempotent: true, delay: { quantile: 1 } }, 'hedge: delay.quantile must be > 0 and < 1, got 1'],
-    [{ idempotent: true, delay: { warmup: 0 } }, 'hedge: delay.warmup must be an integer >= 1, got 0'],
+    [
+      { idempotent: true, delay: { quantile: 1 } },
+      'hedge: delay.quantile must be > 0 and < 1, got 1',
+    ],
+    [
+      { idempotent: true, delay: { warmup: 0 } },
+      'hedge: delay.warmup must be an integer >= 1, got 0',
+    ],
     [{ idempotent: true, delay: { percentile: 1 } }, "hedge: delay: unknown option 'percentile'"],
-    [{ idempotent: true, maxHedges: 11 }, 'hedge: maxHedges must be an integer >= 1 and <= 10, got 11'],
-    [{ idempotent: true, budget: 3 }, 'hedge: budget must be a retryBudget(…) or false, got number'],
+    [
+      { idempotent: true, maxHedges: 11 },
+      'hedge: maxHedges must be an integer >= 1 and <= 10, got 11',
+    ],
+    [
+      { idempotent: true, budget: 3 },
+      'hedge: budget must be a retryBudget(…) or false, got number',
+    ],
     [{ idempotent: true, hedges: 3 }, "hedge: unknown option 'hedges'"],
   ])('%j is refused', (options, message) => {
     expect(() => hedge(options as unknown as HedgeOptions)).toThrow(message);

@@ -9,7 +9,10 @@ export function breakerRefusal(error: unknown): number | undefined {
   if (isResilienceError(error)) {
     return error.code === 'ECIRCUITOPEN' ? waitOf(error.retryAfterMs) : undefined;
   }
-  const { isBrokenCircuitError, code } = error as { isBrokenCircuitError?: unknown; code?: unknown };
+  const { isBrokenCircuitError, code } = error as {
+    isBrokenCircuitError?: unknown;
+    code?: unknown;
+  };
   return isBrokenCircuitError === true || code === 'EOPENBREAKER' ? Infinity : undefined;
 }
 

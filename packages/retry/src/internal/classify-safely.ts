@@ -2,7 +2,11 @@ import { reportOnce } from '@fournines/core/authoring';
 import type { Classification, Classifier } from '@fournines/error-classification';
 
 /** What an error means. A classifier that throws, or answers with nothing, is reported once: the error is not retried. */
-export function classifySafely(owner: string, classify: Classifier, error: unknown): Classification {
+export function classifySafely(
+  owner: string,
+  classify: Classifier,
+  error: unknown,
+): Classification {
   try {
     const classification: unknown = classify(error);
     if (typeof classification === 'object' && classification !== null) {
