@@ -26,6 +26,7 @@ export function tsupPreset({ folder, manifest, entries }: WorkspacePackage): Opt
     clean: true,
     dts: false,
     treeshake: false,
+    removeNodeProtocol: false,
     tsconfig: path.join(folder, 'tsconfig.json'),
     external: [
       ...Object.keys(manifest.dependencies ?? {}),

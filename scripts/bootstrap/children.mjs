@@ -9,7 +9,7 @@ let interrupted;
  * Starts a command in a process group of its own, so that the whole group can be ended and a
  * terminal's Ctrl-C reaches it once, through us, and not a second time.
  */
-export function launch(command, args, options) {
+function launch(command, args, options) {
   const child = spawn(command, args, { ...options, detached: true });
   if (child.pid !== undefined) {
     groups.add(child.pid);
@@ -19,7 +19,7 @@ export function launch(command, args, options) {
 }
 
 /** Sends a signal to a group; false when nothing of it is left. */
-export function signalGroup(pid, signal) {
+function signalGroup(pid, signal) {
   try {
     process.kill(-pid, signal);
     return true;
@@ -29,7 +29,7 @@ export function signalGroup(pid, signal) {
 }
 
 /** Ends what is left of a group: politely, then for good after `graceMs`. */
-export async function endGroup(pid, graceMs) {
+async function endGroup(pid, graceMs) {
   const until = Date.now() + graceMs;
   signalGroup(pid, 'SIGTERM');
   while (signalGroup(pid, 0) && Date.now() < until) await pause(50);
@@ -37,7 +37,7 @@ export async function endGroup(pid, graceMs) {
 }
 
 /** The exit code by which a shell reports an end. */
-export function exitCodeOf(code, signal) {
+function exitCodeOf(code, signal) {
   return code ?? 128 + (constants.signals[signal] ?? 0);
 }
 
@@ -45,7 +45,7 @@ export function exitCodeOf(code, signal) {
  * Calls `onSignal` for SIGINT, SIGTERM and SIGHUP, once per press: npm passes on a Ctrl-C that the
  * terminal has already delivered. When our parent disappears without a word, that is a SIGTERM.
  */
-export function onTermination(onSignal) {
+function onTermination(onSignal) {
   const parent = process.ppid;
   let last = -Infinity;
   const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => {

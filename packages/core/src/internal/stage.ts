@@ -50,14 +50,28 @@ export interface Stage {
   late?(outcome: Outcome, token: unknown, attempt: Attempt, index: number, via: Attempt): void;
   /** The moment by which the inside must be done, where the stage sets one. */
   deadline?(token: unknown): Deadline | undefined;
-  /** Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
+  /** @internal Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
   readonly contract?: ContractListeners;
 }
 
 /** How something ended. */
-export type Outcome =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
+export type Outcome = Success | Failure;
+
+/** Something went well. */
+export interface Success {
+  /** Tells it from a {@link Failure}. */
+  readonly ok: true;
+  /** What came of it. */
+  readonly value: unknown;
+}
+
+/** Something failed. */
+export interface Failure {
+  /** Tells it from a {@link Success}. */
+  readonly ok: false;
+  /** Why. */
+  readonly error: unknown;
+}
 
 /** The listeners of cockatiel's contract. */
 export interface ContractListeners {

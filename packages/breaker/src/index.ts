@@ -1,0 +1,29 @@
+export {
+  type CircuitBreaker,
+  type CircuitBreakerSnapshot,
+  circuitBreaker,
+} from './circuit-breaker.ts';
+export {
+  type CircuitBreakers,
+  type CircuitBreakersOptions,
+  circuitBreakers,
+} from './circuit-breakers.ts';
+export type {
+  CircuitBreakerEvent,
+  CircuitState,
+  RejectEvent,
+  StateChangeEvent,
+  Transition,
+  TransitionReason,
+} from './events.ts';
+export type { ExportedCircuit, ExportedWindow } from './exported-circuit.ts';
+export type {
+  BreakInfo,
+  CircuitBreakerOptions,
+  CountWindowOptions,
+  HalfOpenOptions,
+  HandleFilter,
+  TimeWindowOptions,
+} from './options.ts';
+export { breakerPresets } from './presets.ts';
+export type { TripReport, TripRule, TripWindow } from './trip-report.ts';

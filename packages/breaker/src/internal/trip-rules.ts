@@ -1,0 +1,49 @@
+import type { TripRule, TripWindow } from '../trip-report.ts';
+import type { Settings } from './settings.ts';
+
+type Limits = Pick<
+  Settings,
+  'failureThreshold' | 'failureRateThreshold' | 'minimumCalls' | 'slowCallRateThreshold'
+>;
+
+/** Which rule of the closed state holds, if one does. Calls that still run count for the slow rate alone. */
+export function brokenRule(limits: Limits, window: TripWindow): TripRule | undefined {
+  const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
+  if (consecutiveFailures >= limits.failureThreshold) return 'failure-threshold';
+  if (
+    failures > 0 &&
+    calls >= limits.minimumCalls &&
+    failures / calls >= limits.failureRateThreshold
+  ) {
+    return 'failure-rate';
+  }
+  const seen = calls + slowInFlight;
+  const allSlow = slow + slowInFlight;
+  if (allSlow > 0 && seen >= limits.minimumCalls && allSlow / seen >= limits.slowCallRateThreshold) {
+    return 'slow-call-rate';
+  }
+  return undefined;
+}
+
+/** The rule with its numbers, for a human. */
+export function inequality(rule: TripRule, settings: Settings, window: TripWindow): string {
+  const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
+  switch (rule) {
+    case 'failure-threshold':
+      return `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`;
+    case 'failure-rate':
+      return `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`;
+    case 'slow-call-rate':
+      return `${slow + slowInFlight} of ${calls + slowInFlight} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(slow + slowInFlight, calls + slowInFlight)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`;
+    case 'half-open':
+      return `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
+    case 'ramp':
+      return `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
+    case 'open-on':
+      return 'the dependency asked for it (openOn)';
+  }
+}
+
+function ratio(part: number, whole: number): string {
+  return String(Number((part / whole).toFixed(4)));
+}
