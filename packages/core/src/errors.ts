@@ -43,7 +43,10 @@ export class TimeoutError extends CockatielTaskCancelledError implements PolicyE
  * The call was never started: no time was left, or its time ran out while it waited in a queue.
  * It had no effect and says nothing about the dependency. cockatiel's `isTaskCancelledError` holds.
  */
-export class DeadlineExceededError extends CockatielTaskCancelledError implements PolicyErrorFields {
+export class DeadlineExceededError
+  extends CockatielTaskCancelledError
+  implements PolicyErrorFields
+{
   /** Always `DeadlineExceededError`. */
   override readonly name = 'DeadlineExceededError';
   readonly code = 'EDEADLINE';
@@ -108,7 +111,10 @@ export interface LimitRejectedDetails extends ErrorOptions {
 /**
  * A limiter refused the call: it was never started. cockatiel's `isBulkheadRejectedError` holds.
  */
-export class LimitRejectedError extends CockatielBulkheadRejectedError implements PolicyErrorFields {
+export class LimitRejectedError
+  extends CockatielBulkheadRejectedError
+  implements PolicyErrorFields
+{
   /** Always `LimitRejectedError`. */
   override readonly name = 'LimitRejectedError';
   readonly code = 'ELIMITED';

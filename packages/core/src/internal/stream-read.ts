@@ -88,10 +88,12 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
 
   #start(): void {
     this.#hasStarted = true;
-    this.#chain.run((context: CallContext) => this.#pump(context), this.#call).then(
-      (answer) => this.#finish(answer),
-      (error: unknown) => this.#fail(error),
-    );
+    this.#chain
+      .run((context: CallContext) => this.#pump(context), this.#call)
+      .then(
+        (answer) => this.#finish(answer),
+        (error: unknown) => this.#fail(error),
+      );
   }
 
   /** Runs inside of the policy, once per attempt. */
