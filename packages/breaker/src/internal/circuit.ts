@@ -108,7 +108,7 @@ export class Circuit {
     this.#window = windowFor(settings);
     this.#running = new InFlight(this, 0, settings.slowCallDuration);
     this.#watchesStalls = settings.stalls && isSystemTime(parts.clock);
-    this.since = parts.clock.now();
+    this.since = this.time.exact();
     if (initial !== undefined) this.#import(initial);
   }
 
@@ -386,8 +386,9 @@ export class Circuit {
     this.#window.record(now, failed, slow, category);
     this.#consecutive = failed ? this.#consecutive + 1 : 0;
     const window = this.#window;
-    if (window.failures === 0 && window.slow === 0 && this.#running.overdue === 0) return;
-    if (now >= this.#running.nextDue) this.#running.lookForSlow(now, this.#stalled());
+    const running = this.#running;
+    if (now >= running.nextDue) running.lookForSlow(now, this.#stalled());
+    if (window.failures === 0 && window.slow === 0 && running.overdue === 0) return;
     this.#judgeWindow(failed ? error : undefined);
   }
 
@@ -440,8 +441,10 @@ export class Circuit {
   }
 
   #tripsOnRunning(now: number): boolean {
-    this.#running.lookForSlow(now, this.#stalled());
-    if (this.#running.overdue === 0) return false;
+    const running = this.#running;
+    const former = running.overdue;
+    running.lookForSlow(now, this.#stalled());
+    if (running.overdue === former) return false;
     this.#window.expire(now);
     this.#judgeWindow(undefined);
     return !this.#isPlain;
