@@ -1,6 +1,7 @@
 import type { IFailureEvent, ISuccessEvent } from 'cockatiel';
 import type { CallOptions } from './call-options.ts';
-import { type Component, type Snapshot, worstStatus } from './component.ts';
+import { show } from './check.ts';
+import { type Component, type Snapshot, isComponent, worstStatus } from './component.ts';
 import type { Event } from './event.ts';
 import { Chain, contribute, linksOf } from './internal/chain.ts';
 import { ContractEvents } from './internal/contract-events.ts';
@@ -79,10 +80,6 @@ function checkPolicy(policy: unknown, index: number): void {
     'execute' in policy &&
     typeof policy.execute === 'function';
   if (!isPolicy) {
-    throw new TypeError(`compose: policy ${index} must have an execute method, got ${String(policy)}`);
+    throw new TypeError(`compose: policy ${index} must have an execute method, got ${show(policy)}`);
   }
-}
-
-function isComponent(value: object): value is Component {
-  return 'kind' in value && 'name' in value && 'snapshot' in value;
 }

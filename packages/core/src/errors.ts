@@ -20,6 +20,7 @@ export interface PolicyErrorFields {
  * effect. cockatiel's `isTaskCancelledError` holds.
  */
 export class TimeoutError extends CockatielTaskCancelledError implements PolicyErrorFields {
+  /** Always `TimeoutError`. */
   override readonly name = 'TimeoutError';
   readonly code = 'ETIMEDOUT';
   readonly policy: string;
@@ -43,6 +44,7 @@ export class TimeoutError extends CockatielTaskCancelledError implements PolicyE
  * It had no effect and says nothing about the dependency. cockatiel's `isTaskCancelledError` holds.
  */
 export class DeadlineExceededError extends CockatielTaskCancelledError implements PolicyErrorFields {
+  /** Always `DeadlineExceededError`. */
   override readonly name = 'DeadlineExceededError';
   readonly code = 'EDEADLINE';
   readonly policy: string;
@@ -71,6 +73,7 @@ export interface BrokenCircuitDetails extends ErrorOptions {
  * error that opened the circuit, where there was one.
  */
 export class BrokenCircuitError extends CockatielBrokenCircuitError implements PolicyErrorFields {
+  /** Always `BrokenCircuitError`. */
   override readonly name = 'BrokenCircuitError';
   readonly code = 'ECIRCUITOPEN';
   readonly policy: string;
@@ -106,6 +109,7 @@ export interface LimitRejectedDetails extends ErrorOptions {
  * A limiter refused the call: it was never started. cockatiel's `isBulkheadRejectedError` holds.
  */
 export class LimitRejectedError extends CockatielBulkheadRejectedError implements PolicyErrorFields {
+  /** Always `LimitRejectedError`. */
   override readonly name = 'LimitRejectedError';
   readonly code = 'ELIMITED';
   readonly policy: string;

@@ -25,6 +25,13 @@ export interface Stage {
   readonly abortsInside?: boolean;
   /** Whether it may run its inside more than once: the context then has `attempt`. */
   readonly repeats?: boolean;
+  /** Whether it looks at the success of a first attempt; after a failure it is told in any case. Default: whether it has `success`. */
+  readonly observesSuccess?: boolean;
+  /**
+   * Whether it wants to know at once that the caller aborted. Default: whether it has `abort`. A
+   * stage that waits only now and then says false, and calls `attempt.watchCaller()` before it waits.
+   */
+  readonly watchesCaller?: boolean;
   /** The call comes in. Returns a token of the stage's own, {@link PARKED} or {@link REFUSED}. */
   enter?(attempt: Attempt, index: number): unknown;
   /**
@@ -34,20 +41,37 @@ export interface Stage {
   success?(value: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
   /** The inside failed, or refused. */
   failure?(error: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
-  /** The call is aborted from further out, by the caller or by an outer stage. May answer at once by `attempt.answer`. */
+  /**
+   * The call is aborted from further out, by the caller or by an outer stage, while the stage's
+   * inside, or the stage itself, is not done. May answer at once by `attempt.answer`.
+   */
   abort?(reason: unknown, token: unknown, attempt: Attempt, index: number): void;
   /** The inside settled after this stage had answered. */
   late?(outcome: Outcome, token: unknown, attempt: Attempt, index: number, via: Attempt): void;
   /** The moment by which the inside must be done, where the stage sets one. */
   deadline?(token: unknown): Deadline | undefined;
-  /** Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
+  /** @internal Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
   readonly contract?: ContractListeners;
 }
 
 /** How something ended. */
-export type Outcome =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
+export type Outcome = Success | Failure;
+
+/** Something went well. */
+export interface Success {
+  /** Tells it from a {@link Failure}. */
+  readonly ok: true;
+  /** What came of it. */
+  readonly value: unknown;
+}
+
+/** Something failed. */
+export interface Failure {
+  /** Tells it from a {@link Success}. */
+  readonly ok: false;
+  /** Why. */
+  readonly error: unknown;
+}
 
 /** The listeners of cockatiel's contract. */
 export interface ContractListeners {
