@@ -1,5 +1,4 @@
 import type {
-  CallContext,
   CallOptions,
   CommonOptions,
   Component,
@@ -41,7 +40,7 @@ export interface CircuitBreakersOptions extends CommonOptions {
 }
 
 /** Breakers by key: a registry, and itself a policy that reads the call's `key`. */
-export interface CircuitBreakers extends Policy<CallContext, Snapshot> {
+export interface CircuitBreakers extends Policy {
   /** How many there are. */
   readonly size: number;
   /** The breaker of a key; made when there is none. Throws what the options' function throws. */
@@ -58,7 +57,10 @@ export interface CircuitBreakers extends Policy<CallContext, Snapshot> {
   parts(): Iterable<Component>;
   /** What an operator may do: `reset` all, or the one with the given `name`. */
   readonly actions: Readonly<
-    Record<'reset', (input: Readonly<Record<string, unknown>>) => { readonly reset: readonly string[] }>
+    Record<
+      'reset',
+      (input: Readonly<Record<string, unknown>>) => { readonly reset: readonly string[] }
+    >
   >;
 }
 
@@ -94,13 +96,13 @@ class Group extends StagedPolicy implements CircuitBreakers {
 
   readonly actions: CircuitBreakers['actions'] = {
     reset: ({ name }) => {
-      const chosen = name === undefined ? this.list() : [this.get(String(name))];
-      const reset: string[] = [];
-      for (const breaker of chosen) {
-        breaker?.reset();
-        if (breaker !== undefined) reset.push(breaker.name);
+      if (name === undefined) {
+        this.resetAll();
+        return { reset: this.list().map((breaker) => breaker.name) };
       }
-      return { reset };
+      const breaker = typeof name === 'string' ? this.get(name) : undefined;
+      breaker?.reset();
+      return { reset: breaker === undefined ? [] : [breaker.name] };
     },
   };
 
@@ -108,12 +110,18 @@ class Group extends StagedPolicy implements CircuitBreakers {
     super('circuit-breakers', group);
     this.#options = options;
     const where = 'circuitBreakers:';
-    this.#maxKeys = checkNumber(`${where} maxKeys`, group.maxKeys ?? 1_000, { min: 1, integer: true });
+    this.#maxKeys = checkNumber(`${where} maxKeys`, group.maxKeys ?? 1_000, {
+      min: 1,
+      integer: true,
+    });
     this.#idleTtl = checkNumber(`${where} idleTtl`, group.idleTtl ?? 600_000, {
       above: 0,
       infinity: true,
     });
-    const ratio = checkNumber(`${where} maxOpenRatio`, group.maxOpenRatio ?? 1, { above: 0, max: 1 });
+    const ratio = checkNumber(`${where} maxOpenRatio`, group.maxOpenRatio ?? 1, {
+      above: 0,
+      max: 1,
+    });
     let open = 0;
     this.#gate = {
       mayOpen: () => open === 0 || (open + 1) / this.#members.size <= ratio,
@@ -145,7 +153,11 @@ class Group extends StagedPolicy implements CircuitBreakers {
 
   list(): CircuitBreaker[] {
     const breakers: CircuitBreaker[] = [];
-    for (let node = this.#order.oldest; node !== undefined; node = node.newer as Member | undefined) {
+    for (
+      let node = this.#order.oldest;
+      node !== undefined;
+      node = node.newer as Member | undefined
+    ) {
       breakers.push(node.breaker);
     }
     return breakers;

@@ -44,7 +44,8 @@ test('works by key inside compose, and its two steps share the circuits', async 
 
 test('as a registry: for makes, get only finds, a mistyped name makes nothing', () => {
   const registry = circuitBreakers((name) => {
-    if (name !== 'database' && name !== 'redis') throw new RangeError(`no such dependency: ${name}`);
+    if (name !== 'database' && name !== 'redis')
+      throw new RangeError(`no such dependency: ${name}`);
     return breakerPresets[name];
   });
   const database = registry.for('database');
@@ -138,5 +139,8 @@ test('is up while all are, down when all are, else degraded; its parts are the b
   expect(policy.snapshot().status).toBe('degraded');
   await trip(policy, 'a');
   expect(policy.snapshot().status).toBe('down');
-  expect([...policy.parts()].map(({ kind }) => kind)).toEqual(['circuit-breaker', 'circuit-breaker']);
+  expect([...policy.parts()].map(({ kind }) => kind)).toEqual([
+    'circuit-breaker',
+    'circuit-breaker',
+  ]);
 });

@@ -3,7 +3,9 @@ export interface NaiveOptions {
   readonly failureThreshold: number | undefined;
   readonly failureRateThreshold: number | false;
   readonly minimumCalls: number;
-  readonly slidingWindow: { readonly duration: number; readonly buckets: number } | { readonly size: number };
+  readonly slidingWindow:
+    | { readonly duration: number; readonly buckets: number }
+    | { readonly size: number };
   readonly slowCallDuration: number | undefined;
   readonly slowCallRateThreshold: number;
   readonly resetTimeout: number;
@@ -44,7 +46,16 @@ export class NaiveCircuit {
   /** Outcomes of the present closed period, or of the one that ended in the present opening. */
   #outcomes: NaiveOutcome[] = [];
   #probeOutcomes: boolean[] = [];
-  readonly #counts = { calls: 0, success: 0, failure: 0, slow: 0, ignored: 0, rejected: 0, late: 0, trips: 0 };
+  readonly #counts = {
+    calls: 0,
+    success: 0,
+    failure: 0,
+    slow: 0,
+    ignored: 0,
+    rejected: 0,
+    late: 0,
+    trips: 0,
+  };
 
   constructor(options: NaiveOptions) {
     this.#options = options;
@@ -159,7 +170,9 @@ export class NaiveCircuit {
   }
 
   #probesOut(): NaiveCall[] {
-    return this.#running.filter((call) => call.isProbe && !call.leaseEnded && call.epoch === this.#epoch);
+    return this.#running.filter(
+      (call) => call.isProbe && !call.leaseEnded && call.epoch === this.#epoch,
+    );
   }
 
   #hasRoom(): boolean {
@@ -170,14 +183,17 @@ export class NaiveCircuit {
     if (this.#isolations > 0) return Infinity;
     if (this.#state === 'open') return Math.max(0, this.#openedAt + this.#breakMs - this.#now);
     if (this.#state === 'closed' || this.#hasRoom()) return 0;
-    const leases = this.#probesOut().map((probe) => probe.startedAt + this.#options.maxWait - this.#now);
+    const leases = this.#probesOut().map(
+      (probe) => probe.startedAt + this.#options.maxWait - this.#now,
+    );
     return leases.length === 0 ? 0 : Math.max(0, Math.min(...leases));
   }
 
   #lookForSlow(): void {
     for (const call of this.#running) {
       if (call.epoch !== this.#epoch) continue;
-      if (this.#now - call.startedAt >= (this.#options.slowCallDuration ?? Infinity)) call.isSlowNow = true;
+      if (this.#now - call.startedAt >= (this.#options.slowCallDuration ?? Infinity))
+        call.isSlowNow = true;
     }
   }
 
@@ -230,7 +246,8 @@ export class NaiveCircuit {
     const successes = this.#probeOutcomes.length - failures;
     const undecided = permittedCalls - this.#probeOutcomes.length;
     if (failures / permittedCalls >= halfOpenRate) this.#open();
-    else if (successes > 0 && (failures + undecided) / permittedCalls < halfOpenRate) this.#enter('closed');
+    else if (successes > 0 && (failures + undecided) / permittedCalls < halfOpenRate)
+      this.#enter('closed');
   }
 
   #open(): void {

@@ -13,7 +13,8 @@ beforeEach(() => {
   clock = manualClock();
 });
 
-const sick = (message = 'down'): Error => Object.assign(new Error(message), { code: 'ECONNREFUSED' });
+const sick = (message = 'down'): Error =>
+  Object.assign(new Error(message), { code: 'ECONNREFUSED' });
 const breaker = (options: CircuitBreakerOptions = {}): CircuitBreaker =>
   circuitBreaker({ name: 'db', clock, failureThreshold: 2, resetTimeout: 1_000, ...options });
 const succeed = (policy: CircuitBreaker): Promise<unknown> => policy.execute(() => 'ok');
@@ -172,7 +173,12 @@ describe('export and import', () => {
     await fail(restored);
     expect(restored.state).toBe('open');
     for (const slidingWindow of [{ size: 10 }, { duration: 10_000 }]) {
-      const rates = { failureThreshold: 99, failureRateThreshold: 0.5, minimumCalls: 5, slidingWindow };
+      const rates = {
+        failureThreshold: 99,
+        failureRateThreshold: 0.5,
+        minimumCalls: 5,
+        slidingWindow,
+      };
       const first = breaker(rates);
       await trip(first);
       await succeed(first);
@@ -195,7 +201,12 @@ describe('export and import', () => {
 
   test('nonsense is refused', () => {
     const good = breaker().toJSON();
-    for (const bad of [{}, { ...good, version: 2 }, { ...good, state: 'half-open' }, { ...good, window: null }]) {
+    for (const bad of [
+      {},
+      { ...good, version: 2 },
+      { ...good, state: 'half-open' },
+      { ...good, window: null },
+    ]) {
       expect(() => breaker({ initialState: bad as typeof good })).toThrow(/breaker: initialState/);
     }
   });
@@ -276,7 +287,9 @@ describe('events', () => {
     await trip(policy);
     await fail(policy);
     channel('fournines:circuit-breaker:reject').unsubscribe(listen);
-    expect(seen).toMatchObject([{ component: { name: 'db' }, event: { type: 'reject', state: 'open', enforced: true } }]);
+    expect(seen).toMatchObject([
+      { component: { name: 'db' }, event: { type: 'reject', state: 'open', enforced: true } },
+    ]);
   });
 
   test('each rejection is its own error, with the same short stack', async () => {
@@ -322,7 +335,10 @@ describe('recovery', () => {
     await trip(policy);
     await clock.advance(1_000);
     const payment = { attributes: { kind: 'payment' } };
-    await expect(policy.execute(() => 1, payment)).rejects.toMatchObject({ state: 'open', retryAfterMs: 0 });
+    await expect(policy.execute(() => 1, payment)).rejects.toMatchObject({
+      state: 'open',
+      retryAfterMs: 0,
+    });
     await succeed(policy);
     await expect(policy.execute(() => 1, payment)).rejects.toMatchObject({ state: 'half-open' });
     await succeed(policy);
@@ -342,10 +358,15 @@ describe('recovery', () => {
 
   test('openOn: the server says when to come back', async () => {
     const policy = breaker({
-      openOn: (outcome) => (outcome.ok ? undefined : (outcome.error as { retryAfter?: number }).retryAfter),
+      openOn: (outcome) =>
+        outcome.ok ? undefined : (outcome.error as { retryAfter?: number }).retryAfter,
     });
     await fail(policy, { retryAfter: 700 });
-    expect([policy.state, policy.retryAfterMs, policy.lastTrip?.rule]).toEqual(['open', 700, 'open-on']);
+    expect([policy.state, policy.retryAfterMs, policy.lastTrip?.rule]).toEqual([
+      'open',
+      700,
+      'open-on',
+    ]);
     await clock.advance(700);
     await fail(policy, { retryAfter: 50 });
     expect(policy.retryAfterMs).toBe(50);
@@ -390,7 +411,7 @@ describe('enforcement', () => {
     let chance = 0;
     const policy = breaker({ enforcement: 0.25, random: () => chance });
     await trip(policy);
-    await expect(succeed(policy)).rejects.toThrow();
+    await expect(succeed(policy)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
     chance = 0.25;
     await expect(succeed(policy)).resolves.toBe('ok');
   });
@@ -435,9 +456,15 @@ describe('two steps', () => {
 test.each([
   [{ failureThreshold: 0 }, 'breaker: failureThreshold must be an integer >= 1, got 0'],
   [{ failureRateThreshold: 50 }, 'breaker: failureRateThreshold must be > 0 and <= 1, got 50'],
-  [{ minimumCalls: 20, slidingWindow: { size: 10 } }, 'breaker: minimumCalls must be an integer >= 1 and <= 10, got 20'],
+  [
+    { minimumCalls: 20, slidingWindow: { size: 10 } },
+    'breaker: minimumCalls must be an integer >= 1 and <= 10, got 20',
+  ],
   [{ slidingWindow: { duration: 0 } }, 'breaker: slidingWindow.duration must be > 0, got 0'],
-  [{ halfOpen: { permittedCalls: 0 } }, 'breaker: halfOpen.permittedCalls must be an integer >= 1 and <= 1000, got 0'],
+  [
+    { halfOpen: { permittedCalls: 0 } },
+    'breaker: halfOpen.permittedCalls must be an integer >= 1 and <= 1000, got 0',
+  ],
   [{ slowCallRateThreshold: 0.5 }, 'breaker: slowCallRateThreshold needs slowCallDuration'],
   [{ resetTimeout: Number.NaN }, 'breaker: resetTimeout must be >= 0, got NaN'],
   [{ failureTreshold: 3 }, /unknown option 'failureTreshold'/],
@@ -448,7 +475,9 @@ test.each([
 test('a clock that is set back or forth changes no break (55)', async () => {
   let wall = 0;
   let now = 0;
-  const policy = breaker({ clock: { now: () => now, wall: () => wall, setTimeout: clock.setTimeout } });
+  const policy = breaker({
+    clock: { now: () => now, wall: () => wall, setTimeout: clock.setTimeout },
+  });
   await trip(policy);
   wall = -3_600_000;
   now = -3_600_000;

@@ -44,7 +44,11 @@ describe('what counts by default', () => {
     ['a unique violation', coded('23505'), 0],
     ['a syntax error', coded('42601'), 0],
     ['our own refusal by a limiter', new LimitRejectedError('pool', { reason: 'full' }), 0],
-    ['our own refusal by a breaker', new BrokenCircuitError('x', { state: 'open', retryAfterMs: 1 }), 0],
+    [
+      'our own refusal by a breaker',
+      new BrokenCircuitError('x', { state: 'open', retryAfterMs: 1 }),
+      0,
+    ],
     ['a call that was never started', new DeadlineExceededError('x'), 0],
     ['too many open files here', coded('EMFILE'), 0],
   ])('database preset: %s', async (_name, error, calls) => {
@@ -147,7 +151,11 @@ describe('what the user says', () => {
     const broken = (): never => {
       throw new Error('bug in a predicate');
     };
-    for (const options of [{ classify: broken }, { expectedErrors: broken }, { isFailure: broken }]) {
+    for (const options of [
+      { classify: broken },
+      { expectedErrors: broken },
+      { isFailure: broken },
+    ]) {
       const policy = breaker({ failureThreshold: 2, ...options });
       if ('isFailure' in options) {
         await expect(policy.execute(() => 'own value')).resolves.toBe('own value');
@@ -243,7 +251,9 @@ describe('aborts', () => {
     const policy = breaker();
     const reason = new Error('gone');
     let calls = 0;
-    await expect(policy.execute(() => (calls += 1), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(policy.execute(() => (calls += 1), AbortSignal.abort(reason))).rejects.toBe(
+      reason,
+    );
     expect([calls, policy.snapshot().counts.calls]).toEqual([0, 0]);
   });
 
