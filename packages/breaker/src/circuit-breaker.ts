@@ -1,4 +1,12 @@
-import type { CallContext, CallOptions, Event, Permit, Policy, Rejection, Snapshot } from '@fournines/core';
+import type {
+  CallContext,
+  CallOptions,
+  Event,
+  Permit,
+  Policy,
+  Rejection,
+  Snapshot,
+} from '@fournines/core';
 import type {
   CircuitBreakerEvent,
   CircuitState,
@@ -85,7 +93,9 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
    *
    * @throws TypeError or RangeError as {@link circuitBreaker}; nothing has changed then.
    */
-  configure(options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>): void;
+  configure(
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>,
+  ): void;
   /** The circuit as plain JSON, for another process's `initialState`. */
   toJSON(): ExportedCircuit;
 }
@@ -99,4 +109,3 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
   return new Breaker(options);
 }
-

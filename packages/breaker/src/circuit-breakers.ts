@@ -1,5 +1,4 @@
 import type {
-  CallContext,
   CallOptions,
   CommonOptions,
   Component,
@@ -97,14 +96,13 @@ class Group extends StagedPolicy implements CircuitBreakers {
 
   readonly actions: CircuitBreakers['actions'] = {
     reset: ({ name }) => {
-      const chosen =
-        name === undefined ? this.list() : [this.get(typeof name === 'string' ? name : '')];
-      const reset: string[] = [];
-      for (const breaker of chosen) {
-        breaker?.reset();
-        if (breaker !== undefined) reset.push(breaker.name);
+      if (name === undefined) {
+        this.resetAll();
+        return { reset: this.list().map((breaker) => breaker.name) };
       }
-      return { reset };
+      const breaker = typeof name === 'string' ? this.get(name) : undefined;
+      breaker?.reset();
+      return { reset: breaker === undefined ? [] : [breaker.name] };
     },
   };
 

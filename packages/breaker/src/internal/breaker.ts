@@ -1,5 +1,10 @@
 import type { CallContext, CallOptions, Event, Permit, Rejection } from '@fournines/core';
-import { type Attempt, ComponentEvents, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import {
+  type Attempt,
+  ComponentEvents,
+  type REFUSED,
+  StagedPolicy,
+} from '@fournines/core/authoring';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
   CircuitBreakerEvent,
@@ -19,7 +24,10 @@ import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
 
 /** A class, because its hooks are the hot path. */
-export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> implements CircuitBreaker {
+export class Breaker
+  extends StagedPolicy<CallContext, CircuitBreakerSnapshot>
+  implements CircuitBreaker
+{
   readonly #events: ComponentEvents<CircuitBreakerEvent> = new ComponentEvents<CircuitBreakerEvent>(
     this,
     ['state-change', 'reject'],
@@ -37,7 +45,9 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
       return { state: this.state };
     },
     isolate: ({ reason }) => {
-      this.#operator ??= this.circuit.isolate(typeof reason === 'string' ? reason : 'by an operator');
+      this.#operator ??= this.circuit.isolate(
+        typeof reason === 'string' ? reason : 'by an operator',
+      );
       return { state: this.state };
     },
     release: () => {
@@ -113,7 +123,9 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
     this.circuit.reset();
   }
 
-  configure(options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>): void {
+  configure(
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>,
+  ): void {
     const fixed = ['name', 'clock', 'random', 'initialState'].find((key) => key in options);
     if (fixed !== undefined) throw new TypeError(`breaker: configure cannot change ${fixed}`);
     const merged = { ...this.#options, ...options };

@@ -108,7 +108,7 @@ export class Circuit {
     this.#window = windowFor(settings);
     this.#running = new InFlight(this, 0, settings.slowCallDuration);
     this.#watchesStalls = settings.stalls && isSystemTime(parts.clock);
-    this.since = parts.clock.now();
+    this.since = this.time.exact();
     if (initial !== undefined) this.#import(initial);
   }
 
@@ -304,7 +304,8 @@ export class Circuit {
     probes.expire(now);
     this.#decide(probes, undefined);
     if (this.#probes !== probes) return this.#admitSlowly(call);
-    if (!probes.hasRoom || !this.#mayProbe(call)) return this.#refuse('half-open', probes.waitMs(now));
+    if (!probes.hasRoom || !this.#mayProbe(call))
+      return this.#refuse('half-open', probes.waitMs(now));
     if (this.#watchesStalls) watchStalls(this);
     this.inFlight += 1;
     return probes.send(now, this.#stalled());
@@ -319,7 +320,8 @@ export class Circuit {
       this.#isPlain = true;
       return this.#join(now);
     }
-    if (now >= this.#running.nextDue && this.#tripsOnRunning(now)) return this.#refuse('open', this.#breakMs);
+    if (now >= this.#running.nextDue && this.#tripsOnRunning(now))
+      return this.#refuse('open', this.#breakMs);
     if (this.#random() < Math.max(RAMP_START, 1 - remaining / ramp)) return this.#join(now);
     return this.#refuse('half-open', remaining);
   }
@@ -327,7 +329,9 @@ export class Circuit {
   #refuse(state: 'open' | 'half-open' | 'isolated', retryAfterMs: number): Admission | undefined {
     const { enforcement } = this.settings;
     const enforced =
-      enforcement === 1 || state === 'isolated' || (enforcement > 0 && this.#random() < enforcement);
+      enforcement === 1 ||
+      state === 'isolated' ||
+      (enforcement > 0 && this.#random() < enforcement);
     const error = withoutStack(
       () =>
         new BrokenCircuitError(this.#name, {
@@ -364,7 +368,12 @@ export class Circuit {
 
   // Outcomes.
 
-  #record(admission: Admission, failed: boolean, category: string | undefined, error: unknown): void {
+  #record(
+    admission: Admission,
+    failed: boolean,
+    category: string | undefined,
+    error: unknown,
+  ): void {
     const { counts } = this;
     if (failed) counts.fail(category ?? 'unknown');
     else counts.success += 1;
@@ -386,8 +395,9 @@ export class Circuit {
     this.#window.record(now, failed, slow, category);
     this.#consecutive = failed ? this.#consecutive + 1 : 0;
     const window = this.#window;
-    if (window.failures === 0 && window.slow === 0 && this.#running.overdue === 0) return;
-    if (now >= this.#running.nextDue) this.#running.lookForSlow(now, this.#stalled());
+    const running = this.#running;
+    if (now >= running.nextDue) running.lookForSlow(now, this.#stalled());
+    if (window.failures === 0 && window.slow === 0 && running.overdue === 0) return;
     this.#judgeWindow(failed ? error : undefined);
   }
 
@@ -440,8 +450,10 @@ export class Circuit {
   }
 
   #tripsOnRunning(now: number): boolean {
-    this.#running.lookForSlow(now, this.#stalled());
-    if (this.#running.overdue === 0) return false;
+    const running = this.#running;
+    const former = running.overdue;
+    running.lookForSlow(now, this.#stalled());
+    if (running.overdue === former) return false;
     this.#window.expire(now);
     this.#judgeWindow(undefined);
     return !this.#isPlain;

@@ -1,6 +1,10 @@
 import { isResilienceError } from '@fournines/core';
 import { checkFunction, reportOnce } from '@fournines/core/authoring';
-import { type Classifier, causes, classify as defaultClassify } from '@fournines/error-classification';
+import {
+  type Classifier,
+  causes,
+  classify as defaultClassify,
+} from '@fournines/error-classification';
 import type { CircuitBreakerOptions, HandleFilter } from '../options.ts';
 
 /** What an error says about the dependency: it is sick, it answered, or nothing. */
@@ -42,7 +46,9 @@ export function judgeOf(options: Options): Judge {
     checkHandle(handle);
     const others = [options.classify, isFailure, expectedErrors];
     if (others.some((other) => other !== undefined)) {
-      throw new TypeError('breaker: handle replaces classify, isFailure and expectedErrors; give one of them');
+      throw new TypeError(
+        'breaker: handle replaces classify, isFailure and expectedErrors; give one of them',
+      );
     }
     return {
       error: listed(filterOf(handle), handle.options.errorFilter, classify),
@@ -90,9 +96,14 @@ function listed(
   };
 }
 
-function expectation(expected: NonNullable<Options['expectedErrors']>): (error: unknown) => boolean {
+function expectation(
+  expected: NonNullable<Options['expectedErrors']>,
+): (error: unknown) => boolean {
   if (typeof expected === 'function') return (error) => expected(error) === true;
-  if (!Array.isArray(expected) || expected.some((code) => typeof code !== 'string' || code === '')) {
+  if (
+    !Array.isArray(expected) ||
+    expected.some((code) => typeof code !== 'string' || code === '')
+  ) {
     throw new TypeError('breaker: expectedErrors must be an array of codes or a function');
   }
   const codes = new Set<unknown>(expected);
@@ -116,7 +127,10 @@ function filterOf(handle: HandleFilter): (error: unknown) => boolean {
   return (error) => handle.options.errorFilter(error as Error);
 }
 
-function guardedValue(isFailure: (value: unknown) => boolean, role: string): (value: unknown) => boolean {
+function guardedValue(
+  isFailure: (value: unknown) => boolean,
+  role: string,
+): (value: unknown) => boolean {
   return (value) => {
     try {
       return isFailure(value) === true;

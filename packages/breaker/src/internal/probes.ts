@@ -22,7 +22,13 @@ export class Probes {
   /** Those that are out, in the order of their start and so of their leases. */
   readonly #out = new Set<Admission>();
 
-  constructor(circuit: Circuit, generation: number, permitted: number, failureRate: number, lease: number) {
+  constructor(
+    circuit: Circuit,
+    generation: number,
+    permitted: number,
+    failureRate: number,
+    lease: number,
+  ) {
     this.#circuit = circuit;
     this.#generation = generation;
     this.#permitted = permitted;

@@ -19,7 +19,11 @@ export function brokenRule(limits: Limits, window: TripWindow): TripRule | undef
   }
   const seen = calls + slowInFlight;
   const allSlow = slow + slowInFlight;
-  if (allSlow > 0 && seen >= limits.minimumCalls && allSlow / seen >= limits.slowCallRateThreshold) {
+  if (
+    allSlow > 0 &&
+    seen >= limits.minimumCalls &&
+    allSlow / seen >= limits.slowCallRateThreshold
+  ) {
     return 'slow-call-rate';
   }
   return undefined;
@@ -28,20 +32,22 @@ export function brokenRule(limits: Limits, window: TripWindow): TripRule | undef
 /** The rule with its numbers, for a human. */
 export function inequality(rule: TripRule, settings: Settings, window: TripWindow): string {
   const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
-  switch (rule) {
-    case 'failure-threshold':
-      return `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`;
-    case 'failure-rate':
-      return `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`;
-    case 'slow-call-rate':
-      return `${slow + slowInFlight} of ${calls + slowInFlight} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(slow + slowInFlight, calls + slowInFlight)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`;
-    case 'half-open':
-      return `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
-    case 'ramp':
-      return `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
-    case 'open-on':
-      return 'the dependency asked for it (openOn)';
-  }
+  const seen = calls + slowInFlight;
+  const allSlow = slow + slowInFlight;
+  const lines: Readonly<Record<TripRule, () => string>> = {
+    'failure-threshold': () =>
+      `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`,
+    'failure-rate': () =>
+      `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`,
+    'slow-call-rate': () =>
+      `${allSlow} of ${seen} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(allSlow, seen)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`,
+    'half-open': () =>
+      `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    ramp: () =>
+      `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    'open-on': () => 'the dependency asked for it (openOn)',
+  };
+  return lines[rule]();
 }
 
 function ratio(part: number, whole: number): string {
