@@ -6,7 +6,7 @@ import {
   REFUSED,
   StagedPolicy,
 } from '../src/authoring.ts';
-import type { CallContext, Deadline, Snapshot } from '../src/index.ts';
+import type { Deadline, Snapshot } from '../src/index.ts';
 
 /** What a test wants a stage to do. Every hook may be left out. */
 export interface Script {
@@ -33,7 +33,7 @@ export interface Script {
   deadline?(token: unknown): Deadline | undefined;
 }
 
-class Probe extends StagedPolicy<CallContext, Snapshot> {
+class Probe extends StagedPolicy {
   readonly answersEarly: boolean;
   readonly abortsInside: boolean;
   readonly repeats: boolean;

@@ -363,6 +363,7 @@ describe('idle', () => {
         ))
           got.push(chunk);
       })();
+      // oxlint-disable-next-line vitest/valid-expect -- awaited below, once time has passed
       const failed = expect(reading).rejects.toMatchObject({
         code: 'ETIMEDOUT',
         durationMs: 50,

@@ -137,7 +137,8 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
       }
     } catch (error) {
       if (this.#hasLeft) return END;
-      if (this.#winner !== undefined && this.#winner !== run) return this.#winner.ending.promise;
+      if (this.#winner !== undefined && this.#winner !== run)
+        return await this.#winner.ending.promise;
       this.#failure = error;
       source.abort(error);
       throw error;
