@@ -139,6 +139,16 @@ export type PolicyError =
   | BrokenCircuitError
   | LimitRejectedError;
 
+// On the prototypes: an own property would cost a refusal another 0.1 µs.
+for (const { prototype } of [
+  TimeoutError,
+  DeadlineExceededError,
+  BrokenCircuitError,
+  LimitRejectedError,
+]) {
+  Object.defineProperty(prototype, BRAND, { value: true });
+}
+
 /**
  * Whether an error was raised by a policy of ours, also by one of another installed copy. Never
  * throws.
@@ -161,9 +171,8 @@ function describeCircuit(policy: string, details: BrokenCircuitDetails): string 
     : `${policy}: the circuit is half-open and its probes are out, ${when}`;
 }
 
-/** Brands an error, and sets its `cause` as `Error` itself would: cockatiel's constructors take none. */
+/** Sets an error's `cause` as `Error` itself would: cockatiel's constructors take none. */
 function finish(error: Error, options: ErrorOptions | undefined): void {
-  Object.defineProperty(error, BRAND, { value: true });
   if (options?.cause === undefined) return;
   Object.defineProperty(error, 'cause', {
     value: options.cause,

@@ -1,10 +1,13 @@
-import type { CallContext, CallOptions, Event, Permit, Rejection } from '@fournines/core';
-import {
-  type Attempt,
-  ComponentEvents,
-  type REFUSED,
-  StagedPolicy,
-} from '@fournines/core/authoring';
+import type {
+  CallContext,
+  CallOptions,
+  Component,
+  Event,
+  Permit,
+  Rejection,
+} from '@fournines/core';
+import { type Attempt, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import { BreakerEvents } from './breaker-events.ts';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
   CircuitBreakerEvent,
@@ -28,34 +31,10 @@ export class Breaker
   extends StagedPolicy<CallContext, CircuitBreakerSnapshot>
   implements CircuitBreaker
 {
-  readonly #events: ComponentEvents<CircuitBreakerEvent> = new ComponentEvents<CircuitBreakerEvent>(
-    this,
-    ['state-change', 'reject'],
-  );
+  readonly #events: BreakerEvents = new BreakerEvents(this as unknown as Component);
   readonly circuit: Circuit;
   #options: CircuitBreakerOptions;
   #operator: (() => void) | undefined;
-
-  readonly onEvent: Event<CircuitBreakerEvent> = this.#events.onEvent;
-  readonly onStateChange: Event<StateChangeEvent> = this.#events.of('state-change');
-  readonly onReject: Event<RejectEvent> = this.#events.of('reject');
-  readonly actions: CircuitBreaker['actions'] = {
-    reset: () => {
-      this.reset();
-      return { state: this.state };
-    },
-    isolate: ({ reason }) => {
-      this.#operator ??= this.circuit.isolate(
-        typeof reason === 'string' ? reason : 'by an operator',
-      );
-      return { state: this.state };
-    },
-    release: () => {
-      this.#operator?.();
-      this.#operator = undefined;
-      return { state: this.state };
-    },
-  };
 
   constructor(options: CircuitBreakerOptions, gate?: OpenGate) {
     const settings = settingsOf(options);
@@ -89,6 +68,37 @@ export class Breaker
 
   get history(): readonly Transition[] {
     return this.circuit.transitions.recent;
+  }
+
+  get onEvent(): Event<CircuitBreakerEvent> {
+    return this.#events.events.onEvent;
+  }
+
+  get onStateChange(): Event<StateChangeEvent> {
+    return this.#events.events.of('state-change');
+  }
+
+  get onReject(): Event<RejectEvent> {
+    return this.#events.events.of('reject');
+  }
+
+  get actions(): CircuitBreaker['actions'] {
+    return {
+      reset: () => {
+        this.reset();
+        return { state: this.state };
+      },
+      isolate: ({ reason }) => {
+        const note = typeof reason === 'string' ? reason : 'by an operator';
+        this.#operator ??= this.circuit.isolate(note);
+        return { state: this.state };
+      },
+      release: () => {
+        this.#operator?.();
+        this.#operator = undefined;
+        return { state: this.state };
+      },
+    };
   }
 
   // The stage.

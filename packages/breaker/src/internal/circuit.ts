@@ -1,13 +1,9 @@
 import { BrokenCircuitError, isResilienceError } from '@fournines/core';
 import type { CallOptions, Clock, TimeoutError } from '@fournines/core';
 import { isSystemTime, reportOnce, withoutStack } from '@fournines/core/authoring';
-import type { ComponentEvents, Outcome } from '@fournines/core/authoring';
-import type {
-  CircuitBreakerEvent,
-  CircuitState,
-  StateChangeEvent,
-  TransitionReason,
-} from '../events.ts';
+import type { Outcome } from '@fournines/core/authoring';
+import type { BreakerEvents } from './breaker-events.ts';
+import type { CircuitState, StateChangeEvent, TransitionReason } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
 import type { TripReport, TripRule, TripWindow } from '../trip-report.ts';
 import { Admission, DONE, SPARED } from './admission.ts';
@@ -29,7 +25,7 @@ export interface CircuitParts {
   readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly events: ComponentEvents<CircuitBreakerEvent>;
+  readonly events: BreakerEvents;
   /** Who limits how many circuits of a group may be open. */
   readonly gate?: OpenGate | undefined;
 }
@@ -72,7 +68,7 @@ export class Circuit {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #events: ComponentEvents<CircuitBreakerEvent>;
+  readonly #events: BreakerEvents;
   #window: OutcomeWindow;
   #state: 'closed' | 'open' | 'half-open' = 'closed';
   #isPlain = true;
@@ -91,8 +87,8 @@ export class Circuit {
   #isolationNote: string | undefined;
   /** Ends the isolations that were begun before. */
   #resets = 0;
-  readonly #done: Admission = new Admission(this, DONE, 0, 0);
-  readonly #spared: Admission = new Admission(this, SPARED, 0, 0);
+  #done: Admission | undefined;
+  #spared: Admission | undefined;
   readonly #gate: OpenGate | undefined;
   #watchesStalls: boolean;
 
@@ -184,7 +180,7 @@ export class Circuit {
     if (admission.generation === DONE) return admission;
     if (!neverStarted && isTimeout(reason) && this.#ranLongEnough(admission, reason.durationMs)) {
       this.#record(admission, true, 'timeout', reason);
-      return this.#done;
+      return (this.#done ??= new Admission(this, DONE, 0, 0));
     }
     if (admission.leaseUntil !== undefined && admission.generation === this.#generation) {
       // A probe keeps its place while its work goes on.
@@ -192,7 +188,7 @@ export class Circuit {
       return admission;
     }
     this.#ignore(admission);
-    return this.#done;
+    return (this.#done ??= new Admission(this, DONE, 0, 0));
   }
 
   // The operator.
@@ -352,7 +348,8 @@ export class Circuit {
       this.#events.emit({ type: 'reject', at, error, state, retryAfterMs, enforced });
       this.refusal = error;
     }
-    return enforced ? undefined : this.#spared;
+    if (enforced) return undefined;
+    return (this.#spared ??= new Admission(this, SPARED, 0, 0));
   }
 
   #mayProbe(call: CallOptions | undefined): boolean {

@@ -40,6 +40,8 @@ type Options = Pick<CircuitBreakerOptions, 'classify' | 'isFailure' | 'handle' |
 /** The judge that the options ask for. Throws TypeError when they contradict each other. */
 export function judgeOf(options: Options): Judge {
   const { classify = defaultClassify, isFailure, handle, expectedErrors } = options;
+  const given = [options.classify, isFailure, handle, expectedErrors];
+  if (given.every((option) => option === undefined)) return byClassification;
   checkFunction('breaker: classify', classify);
   if (isFailure !== undefined) checkFunction('breaker: isFailure', isFailure);
   if (handle !== undefined) {
@@ -63,6 +65,12 @@ export function judgeOf(options: Options): Judge {
     isFailure: isFailure === undefined ? undefined : guardedValue(isFailure, 'breaker: isFailure'),
   };
 }
+
+/** The judge of breakers that say nothing of their own: one for all. */
+const byClassification: Judge = {
+  error: (error) => judgeByClass(error, defaultClassify),
+  isFailure: undefined,
+};
 
 /** By classification: sick, or our own business, or an answer. */
 function judgeByClass(error: unknown, classify: Classifier): Judgement {

@@ -126,8 +126,10 @@ function minimumCalls(value: number | undefined, window: Settings['window']): nu
   );
 }
 
+const DEFAULT_WINDOW = { kind: 'time', duration: 30_000, buckets: 10 } as const;
+
 function windowOf(window: CircuitBreakerOptions['slidingWindow']): Settings['window'] {
-  if (window === undefined) return { kind: 'time', duration: 30_000, buckets: 10 };
+  if (window === undefined) return DEFAULT_WINDOW;
   checkOptions('breaker: slidingWindow', window, ['duration', 'buckets', 'size']);
   const { duration, buckets, size } = window as {
     duration?: number;
