@@ -1,4 +1,6 @@
 import { inject } from 'vitest';
+// What the setup provides to `inject`, for whoever imports this from another project.
+import type {} from './global-setup.ts';
 import { dropDatabase, createDatabase } from './postgres.ts';
 
 /** A database of the run's PostgreSQL. */
