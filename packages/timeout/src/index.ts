@@ -1,14 +1,12 @@
-export { type Deadline, type DeadlineOptions, type DeadlineScope, deadline, deadlineOf } from '@fournines/core';
-export { DeadlineExceededError, TimeoutError } from '@fournines/core';
 export {
-  type DurationContext,
-  type LateEvent,
-  type SlowEvent,
-  type TimeoutContext,
-  type TimeoutDuration,
-  type TimeoutEvent,
-  type TimeoutOptions,
-  type TimeoutPolicy,
-  type TimeoutSnapshot,
-  timeout,
-} from './timeout.ts';
+  type Deadline,
+  type DeadlineOptions,
+  type DeadlineScope,
+  DeadlineExceededError,
+  TimeoutError,
+  deadline,
+  deadlineOf,
+} from '@fournines/core';
+export type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+export type { TimeoutContext, TimeoutOptions } from './options.ts';
+export { type TimeoutPolicy, type TimeoutSnapshot, timeout } from './timeout.ts';

@@ -1,134 +1,285 @@
-import type {
-  CallContext,
-  CommonOptions,
-  ComponentEvent,
-  Deadline,
-  Event,
-  Policy,
-  Snapshot,
+import {
+  type CallContext,
+  type Deadline,
+  DeadlineExceededError,
+  type Event,
+  type Policy,
+  type Snapshot,
+  TimeoutError,
 } from '@fournines/core';
-import type { Outcome } from '@fournines/core/authoring';
-import { checkedOptions } from './internal/checked-options.ts';
-import { CooperativeTimeout } from './internal/cooperative-timeout.ts';
-import { RaceTimeout } from './internal/race-timeout.ts';
+import {
+  type Attempt,
+  ComponentEvents,
+  DeadlineQueue,
+  type Outcome,
+  type REFUSED,
+  HELD,
+  StagedPolicy,
+  coarseNow,
+  deadlineAt,
+  reportOnce,
+  withoutStack,
+} from '@fournines/core/authoring';
+import type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+import { type Expiry, TimedCall } from './internal/timed-call.ts';
+import {
+  type CheckedOptions,
+  type TimeoutContext,
+  type TimeoutOptions,
+  checkDuration,
+  checkTimeoutOptions,
+} from './options.ts';
 
-/** What a function under a timeout receives. */
-export interface TimeoutContext extends CallContext {
-  /** The moment by which the call must be done: the earliest of its own and all outer deadlines. */
-  readonly deadline: Deadline;
-}
+/** What a duration function that fails is replaced by. */
+const SAFE_DURATION = 30_000;
 
-/** What a function that computes a duration receives: the deadline is there when something further out, or the caller, set one. */
-export interface DurationContext extends CallContext {
-  /** The deadline that binds the call already. */
-  readonly deadline?: Deadline;
-  /** Which try this is, counted from 0, under a retry. */
-  readonly attempt?: number;
-}
-
-/** A duration in milliseconds, > 0 (Infinity: no limit), or a function that says it for each call. */
-export type TimeoutDuration = number | ((context: DurationContext) => number);
-
-/** Options of {@link timeout}. */
-export interface TimeoutOptions extends CommonOptions {
-  /**
-   * Milliseconds that a call may take: > 0. Infinity: no limit; `context.deadline` is there all the
-   * same. A function says it for each call; when it throws, or says something else than a number
-   * > 0, that is reported once and the call gets 30 000 ms.
-   */
-  readonly duration: TimeoutDuration;
-  /**
-   * What happens when time is up, or the caller aborts. `'race'`: the function's signal is aborted
-   * and the caller is answered at once. `'cooperative'`: the signal is aborted and the caller waits
-   * until the function has stopped. Default `'race'`.
-   */
-  readonly mode?: 'race' | 'cooperative';
-  /**
-   * Milliseconds to wait, after the abort, for the function's own error: it often knows more than
-   * "timed out" (which query, which step), and is then what the caller sees. An error that only
-   * repeats the abort does not count. From 0; default 0: not at all.
-   */
-  readonly grace?: number;
-  /** A call that settles in time, but after more than this share of it, is counted and announced as slow. 0..1; 1: none. Default 0.8. */
-  readonly slowRatio?: number;
-  /** Whether the process may end while calls are pending. Default false. */
-  readonly unref?: boolean;
-  /** Whether the stack of a `TimeoutError` shows who made the call. Costs some microseconds for each call. Default false: such an error has no stack. */
-  readonly captureStack?: boolean;
-}
-
-/** Time was up before the function had settled. */
-export interface TimeoutEvent extends ComponentEvent {
-  readonly type: 'timeout';
-  /** What the caller gets: a `TimeoutError`, or a `DeadlineExceededError` when the function was never started. */
-  readonly error: Error;
-  /** How long the call might take, in milliseconds; 0 when it came too late to be started. */
-  readonly durationMs: number;
-}
-
-/** A call settled in time, but used up more of it than `slowRatio`. */
-export interface SlowEvent extends ComponentEvent {
-  readonly type: 'slow';
-  /** How long the call took, in milliseconds. */
-  readonly elapsedMs: number;
-  /** How long it might take, in milliseconds. */
-  readonly durationMs: number;
-}
-
-/** A function settled after its caller had been answered, or told that time was up: what came of it. */
-export interface LateEvent extends ComponentEvent {
-  readonly type: 'late';
-  /** What came first: time was up, or the call was aborted from further out. */
-  readonly after: 'timeout' | 'abort';
-  /** How long the function ran on, in milliseconds. */
-  readonly lateMs: number;
-  /** The value or error that nobody waits for any more. */
-  readonly outcome: Outcome;
-}
-
-/** Counts of a timeout. */
+/** What a timeout shows. */
 export interface TimeoutSnapshot extends Snapshot {
   readonly counts: {
     /** Calls and attempts that came in. */
     readonly calls: number;
-    /** Of them, how many ran out of time, those that were never started included. */
+    /** Of them, how many ran out of time. */
     readonly timeouts: number;
-    /** How many settled in time but used up more of it than `slowRatio`. */
+    /** Good calls that took longer than `slowRatio` of their time. */
     readonly slow: number;
-    /** How many functions settled after their caller had been answered. */
+    /** Calls whose work ended after the caller had been answered. */
     readonly late: number;
   };
   readonly gauges: {
-    /** Calls that wait for their answer. */
+    /** Calls whose caller still waits. */
     readonly inFlight: number;
   };
 }
 
-/** A policy that bounds how long a call takes. */
+/** A policy that bounds how long a call may take. */
 export interface TimeoutPolicy extends Policy<TimeoutContext, TimeoutSnapshot> {
   /** Every event of this policy. */
-  readonly onEvent: Event<TimeoutEvent | SlowEvent | LateEvent>;
-  /** Time was up. */
+  readonly onEvent: Event<TimeoutPolicyEvent>;
+  /** A call's time was up. */
   readonly onTimeout: Event<TimeoutEvent>;
-  /** A call was nearly too slow. */
+  /** A call went well, but nearly ran out of time. */
   readonly onSlow: Event<SlowEvent>;
-  /** A function settled when nobody waited for it any more. */
+  /** Work that the caller no longer waited for has ended. */
   readonly onLate: Event<LateEvent>;
 }
 
 /**
- * Bounds how long a call takes. When time is up, the function's signal is aborted with a
- * `TimeoutError`, and the caller gets that same error at once.
+ * Bounds how long a call may take. When time is up, the callee's signal is aborted with the same
+ * `TimeoutError` that the caller gets. It covers the promise that the function returns: a response
+ * body that is read later needs `stream()` of core.
  *
- * A timeout never fires early. It covers what the function's promise covers: a response body that
- * is read later needs `stream()`, or to be read inside the function.
- *
- * @param options The duration in milliseconds, or all options.
- * @throws RangeError, TypeError when an option is out of bounds, of the wrong type or unknown.
+ * @param options The duration in milliseconds (or a function of the context), or all options.
+ * @throws TypeError or RangeError for an option that is unknown or out of bounds.
  */
-export function timeout(options: TimeoutDuration | TimeoutOptions): TimeoutPolicy {
-  const checked = checkedOptions(
-    typeof options === 'object' ? options : { duration: options },
+export function timeout(
+  options: number | ((context: CallContext) => number) | TimeoutOptions,
+): TimeoutPolicy {
+  const isShort = typeof options === 'number' || typeof options === 'function';
+  return new Timeout(checkTimeoutOptions(isShort ? { duration: options } : options));
+}
+
+class Timeout
+  extends StagedPolicy<TimeoutContext, TimeoutSnapshot>
+  implements TimeoutPolicy, Expiry
+{
+  readonly answersEarly: boolean;
+  readonly abortsInside = true;
+  readonly #options: CheckedOptions;
+  readonly #queue: DeadlineQueue;
+  readonly #events: ComponentEvents<TimeoutPolicyEvent> = new ComponentEvents<TimeoutPolicyEvent>(
+    this,
+    ['timeout', 'slow', 'late'],
   );
-  return checked.mode === 'race' ? new RaceTimeout(checked) : new CooperativeTimeout(checked);
+  #calls = 0;
+  #timeouts = 0;
+  #slow = 0;
+  #late = 0;
+  #inFlight = 0;
+
+  readonly onEvent: Event<TimeoutPolicyEvent> = this.#events.onEvent;
+  readonly onTimeout: Event<TimeoutEvent> = this.#events.of('timeout');
+  readonly onSlow: Event<SlowEvent> = this.#events.of('slow');
+  readonly onLate: Event<LateEvent> = this.#events.of('late');
+
+  constructor(options: CheckedOptions) {
+    super('timeout', options);
+    this.#options = options;
+    this.answersEarly = options.mode === 'race';
+    this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
+  }
+
+  enter(attempt: Attempt, index: number): TimedCall | typeof REFUSED {
+    this.#calls += 1;
+    const now = this.clock.now();
+    const outer = attempt.deadlineOutside(index);
+    if (outer?.expired === true) {
+      return attempt.refuse(withoutStack(() => new DeadlineExceededError(this.name)));
+    }
+    const { duration } = this.#options;
+    const ms = typeof duration === 'number' ? duration : this.#durationOf(duration, attempt);
+    const call = new TimedCall(this, attempt, index, now, ms);
+    this.#inFlight += 1;
+    if (this.#options.captureStack) call.origin = originOf();
+    if (ms !== Infinity) {
+      attempt.bindContext();
+      this.#queue.add(call);
+    }
+    return call;
+  }
+
+  success(_value: unknown, token: unknown): void {
+    const call = token as TimedCall;
+    if (call.answeredWith !== undefined) this.#countLate(call, { ok: true, value: undefined });
+    this.#leave(call);
+    const elapsedMs = coarseNow(this.clock) - call.startedAt;
+    if (elapsedMs < call.durationMs * this.#options.slowRatio) return;
+    this.#slow += 1;
+    if (this.#events.wants('slow')) {
+      const { durationMs } = call;
+      this.#events.emit({ type: 'slow', at: this.clock.now(), elapsedMs, durationMs });
+    }
+  }
+
+  failure(
+    error: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+  ): undefined | typeof HELD {
+    const call = token as TimedCall;
+    const { answeredWith } = call;
+    this.#leave(call);
+    if (answeredWith === undefined || !isOnlyTheAbort(error)) return undefined;
+    // The callee waited for the abort and has nothing of its own to say.
+    attempt.fail(index, answeredWith);
+    return HELD;
+  }
+
+  abort(reason: unknown, token: unknown, attempt: Attempt, index: number): void {
+    const call = token as TimedCall;
+    if (call.isOver) return;
+    if (!this.answersEarly) {
+      this.#queue.remove(call);
+      return;
+    }
+    call.answeredWith = reason;
+    this.#leave(call);
+    attempt.answer(index, false, reason);
+  }
+
+  late(outcome: Outcome, token: unknown): void {
+    const call = token as TimedCall;
+    // A timeout further in passes on what this one answered: the work itself goes on.
+    if (!outcome.ok && outcome.error === call.answeredWith) return;
+    this.#countLate(call, outcome);
+  }
+
+  deadline(token: unknown): Deadline {
+    return deadlineAt((token as TimedCall).expiresAt, this.clock);
+  }
+
+  /** Called by the queue: the call's time is up. */
+  expired(call: TimedCall): void {
+    call.attempt.inContext(() => this.#expire(call));
+  }
+
+  snapshot(): TimeoutSnapshot {
+    return {
+      status: 'up',
+      counts: {
+        calls: this.#calls,
+        timeouts: this.#timeouts,
+        slow: this.#slow,
+        late: this.#late,
+      },
+      gauges: { inFlight: this.#inFlight },
+    };
+  }
+
+  #expire(call: TimedCall): void {
+    const { attempt, index, durationMs } = call;
+    const error = this.#errorFor(call);
+    this.#timeouts += 1;
+    call.answeredWith = error;
+    if (this.#events.wants('timeout')) {
+      this.#events.emit({ type: 'timeout', at: this.clock.now(), error, durationMs });
+    }
+    if (!this.answersEarly || this.#options.grace > 0) {
+      attempt.abortInside(index, error);
+      if (this.answersEarly && !call.isOver) this.#allowGrace(call, error);
+      return;
+    }
+    this.#leave(call);
+    attempt.answer(index, false, error);
+    attempt.abortInside(index, error);
+  }
+
+  #allowGrace(call: TimedCall, error: unknown): void {
+    const timer = this.clock.setTimeout(() => {
+      if (call.isOver) return;
+      this.#leave(call);
+      call.attempt.inContext(() => call.attempt.answer(call.index, false, error));
+    }, this.#options.grace);
+    if (this.#options.unref) timer.unref();
+  }
+
+  #errorFor(call: TimedCall): TimeoutError | DeadlineExceededError {
+    const error = withoutStack(() =>
+      call.attempt.isWaiting
+        ? new DeadlineExceededError(this.name)
+        : new TimeoutError(this.name, call.durationMs),
+    );
+    if (call.origin?.stack !== undefined) {
+      const frames = call.origin.stack.slice(call.origin.stack.indexOf('\n'));
+      Object.defineProperty(error, 'stack', {
+        value: `${error.name}: ${error.message}${frames}`,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return error;
+  }
+
+  #leave(call: TimedCall): void {
+    if (call.isOver) return;
+    call.isOver = true;
+    this.#inFlight -= 1;
+    this.#queue.remove(call);
+  }
+
+  #countLate(call: TimedCall, outcome: Outcome): void {
+    this.#late += 1;
+    if (!this.#events.wants('late')) return;
+    const at = this.clock.now();
+    const { durationMs } = call;
+    const event = { type: 'late', at, elapsedMs: at - call.startedAt, durationMs } as const;
+    this.#events.emit(
+      outcome.ok ? { ...event, ok: true } : { ...event, ok: false, error: outcome.error },
+    );
+  }
+
+  #durationOf(duration: (context: CallContext) => number, attempt: Attempt): number {
+    try {
+      return checkDuration(
+        'timeout: the result of duration',
+        duration(attempt.context as CallContext),
+      );
+    } catch (error) {
+      reportOnce(duration, 'timeout: duration', error);
+      return SAFE_DURATION;
+    }
+  }
+}
+
+/** The callee failed with nothing but the abort itself: with the signal's reason, or an `AbortError`. */
+function isOnlyTheAbort(error: unknown): boolean {
+  if (error instanceof TimeoutError || error instanceof DeadlineExceededError) return true;
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError';
+}
+
+/** Where the caller stands. */
+function originOf(): { readonly stack?: string } {
+  const origin: { readonly stack?: string } = {};
+  Error.captureStackTrace(origin, StagedPolicy.prototype.execute);
+  return origin;
 }
