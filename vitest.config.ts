@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['@fournines/source', 'node', 'import', 'default'];
+// Not `import`: vitest hands these to Node for what is not ours, and a `require` in there must not
+// be answered with a module. Vite and Node each add `import` or `require` as the case may be.
+const conditions = ['@fournines/source', 'node'];
 
 /** One config for the whole workspace: packages are tested from source, without a build. */
 export default defineConfig({
@@ -9,5 +11,6 @@ export default defineConfig({
   test: {
     include: ['{packages,examples,tests,bench,scripts}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    globalSetup: ['tests/services/src/global-setup.ts'],
   },
 });

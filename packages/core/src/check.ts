@@ -2,6 +2,7 @@
  * Checks of options, for authors of policies. Each throws at creation and names option, rule and
  * value: `breaker: failureRateThreshold must be > 0 and <= 1, got 50`.
  */
+import type { Clock } from './clock.ts';
 
 /** Bounds of a number. */
 export interface NumberRule {
@@ -91,6 +92,33 @@ export function checkOptions(owner: string, options: unknown, known: readonly st
   }
 }
 
+/**
+ * Checks a `name` option, if there is one, and returns it.
+ *
+ * @throws TypeError when it is not a string, or empty.
+ */
+export function checkName(owner: string, name: unknown): string | undefined {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return name;
+  throw new TypeError(`${owner}: name must be a non-empty string, got ${show(name)}`);
+}
+
+/**
+ * Checks a `clock` option, if there is one, and returns it.
+ *
+ * @throws TypeError when it lacks one of a clock's three methods.
+ */
+export function checkClock(owner: string, clock: Clock | undefined): Clock | undefined {
+  const isClock =
+    clock === undefined ||
+    (typeof clock === 'object' &&
+      clock !== null &&
+      [clock.now, clock.wall, clock.setTimeout].every((method) => typeof method === 'function'));
+  if (isClock) return clock;
+  throw new TypeError(
+    `${owner}: clock must be an object with now, wall and setTimeout, got ${show(clock)}`,
+  );
+}
+
 function describeRule(rule: NumberRule): string {
   const bounds = [
     rule.above === undefined ? undefined : `> ${rule.above}`,
@@ -104,8 +132,11 @@ function describeRule(rule: NumberRule): string {
 }
 
 /** A value as it reads in a message: short, on one line, never throwing. */
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}'`;
+export function show(value: unknown): string {
+  if (typeof value === 'string') {
+    const line = value.replaceAll(/\s+/g, ' ');
+    return `'${line.length > 60 ? `${line.slice(0, 60)}…` : line}'`;
+  }
   if (value === null || ['number', 'boolean', 'undefined', 'bigint'].includes(typeof value)) {
     return String(value);
   }

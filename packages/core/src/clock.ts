@@ -62,6 +62,9 @@ const nodeClock: Clock = {
 
 let current: Clock = nodeClock;
 
+/** The clocks that stand in for Node's, in the order in which they came. */
+const standIns: { readonly clock: Clock }[] = [];
+
 /** The default clock of everything: `performance.now()`, `Date.now()` and `setTimeout`. */
 export const systemClock: Clock = {
   now: () => current.now(),
@@ -74,11 +77,14 @@ export function isSystemTime(clock: Clock): boolean {
   return clock === nodeClock || (clock === systemClock && current === nodeClock);
 }
 
-/** Makes `clock` the time behind {@link systemClock}; returns what puts the former one back. */
+/** Makes `clock` the time behind {@link systemClock} until what it returns is called; the latest that still stands in wins. */
 export function replaceSystemClock(clock: Clock): () => void {
-  const former = current;
+  const standIn = { clock };
+  standIns.push(standIn);
   current = clock;
   return () => {
-    current = former;
+    const at = standIns.indexOf(standIn);
+    if (at >= 0) standIns.splice(at, 1);
+    current = standIns.at(-1)?.clock ?? nodeClock;
   };
 }

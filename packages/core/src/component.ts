@@ -58,3 +58,8 @@ export function worstStatus(components: Iterable<Component>): Snapshot['status']
   }
   return worst;
 }
+
+/** Whether something can be watched: it has a kind, a name and a snapshot. */
+export function isComponent(value: object): value is Component {
+  return 'kind' in value && 'name' in value && 'snapshot' in value;
+}

@@ -1,8 +1,10 @@
-import type { CallContext } from './call-options.ts';
-import { checkNumber } from './check.ts';
+import type { CallContext, CallOptions } from './call-options.ts';
+import { checkBoolean, checkClock, checkNumber, checkOptions } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { TimeoutError } from './errors.ts';
+import { startAlarm } from './internal/alarm.ts';
 import { parentSignal } from './internal/parent-signal.ts';
+import { type AbortNode, joinHub } from './internal/signal-hub.ts';
 
 /** The moment by which a call must be done. */
 export interface Deadline {
@@ -63,7 +65,7 @@ export function deadlineAt(at: number, clock: Clock): Deadline {
  *
  * @param ms Time from now in milliseconds, > 0. Infinity: only the parent's.
  * @param parent The signal, or the context, within which the work happens.
- * @throws RangeError when `ms` is NaN, zero or negative.
+ * @throws RangeError when `ms` is NaN, zero or negative; TypeError when it is not a number, or an option is unknown.
  */
 export function deadline(
   ms: number,
@@ -71,11 +73,14 @@ export function deadline(
   options: DeadlineOptions = {},
 ): DeadlineScope {
   checkNumber('deadline: ms', ms, { above: 0, infinity: true });
-  const clock = options.clock ?? systemClock;
+  checkOptions('deadline', options, ['clock', 'unref']);
+  const unref = checkBoolean('deadline: unref', options.unref ?? true);
+  const clock = checkClock('deadline', options.clock) ?? systemClock;
   const outer = parentSignal(parent);
   const controller = new AbortController();
   const { signal } = controller;
-  const at = Math.min(clock.now() + ms, deadlineOf(outer)?.at ?? Infinity);
+  const inherited = deadlineOf(parent)?.at ?? Infinity;
+  const at = Math.min(clock.now() + ms, inherited);
   const own = deadlineAt(at, clock);
   carryDeadline(signal, own);
 
@@ -83,23 +88,25 @@ export function deadline(
     controller.abort(outer.reason);
     return { signal, deadline: own, [Symbol.dispose]: () => {} };
   }
-  const timer =
-    ms === Infinity
-      ? undefined
-      : clock.setTimeout(() => {
-          release();
-          controller.abort(new TimeoutError('deadline', ms));
-        }, ms);
-  if (options.unref ?? true) timer?.unref();
-  const onParentAbort = (): void => {
-    release();
-    controller.abort(outer?.reason);
+  // An outer deadline that the outer signal carries will abort that signal, with its own reason.
+  const alarmAt = deadlineOf(outer)?.at === at ? Infinity : at;
+  const node: AbortNode = {
+    hubNext: undefined,
+    hubPrevious: undefined,
+    parentAborted(reason) {
+      alarm?.cancel();
+      controller.abort(reason);
+    },
   };
+  const hub = outer === undefined ? undefined : joinHub(outer, node);
   const release = (): void => {
-    timer?.cancel();
-    outer?.removeEventListener('abort', onParentAbort);
+    alarm?.cancel();
+    hub?.leave(node);
   };
-  outer?.addEventListener('abort', onParentAbort, { once: true });
+  const alarm = startAlarm(clock, alarmAt, unref, () => {
+    hub?.leave(node);
+    controller.abort(new TimeoutError('deadline', ms));
+  });
   return { signal, deadline: own, [Symbol.dispose]: release };
 }
 
@@ -107,9 +114,21 @@ export function deadline(
  * The deadline that a signal or a context carries, if any. It is found through cockatiel's `wrap`
  * too, as long as the signal itself is handed on.
  */
-export function deadlineOf(of: AbortSignal | CallContext | undefined): Deadline | undefined {
+export function deadlineOf(
+  of: AbortSignal | CallContext | CallOptions | undefined,
+): Deadline | undefined {
   const signal = parentSignal(of) as { [DEADLINE]?: Deadline } | undefined;
-  return signal?.[DEADLINE];
+  // A policy that is not ours derives a signal of its own, and leaves the context's fields.
+  return earlier(
+    signal?.[DEADLINE],
+    (of as { readonly deadline?: Deadline } | undefined)?.deadline,
+  );
+}
+
+/** The earlier of two deadlines, either of which may be absent. */
+export function earlier(a: Deadline | undefined, b: Deadline | undefined): Deadline | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.at < a.at ? b : a;
 }
 
 /** Makes a signal carry a deadline. A property, because a `WeakMap` entry costs eight times as much. */

@@ -3,7 +3,7 @@ import { checkFunction, checkOptions } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { Snapshot } from './component.ts';
 import type { Attempt } from './internal/attempt.ts';
-import { reportOnce } from './internal/report-once.ts';
+import { reportOnce, reportRejection } from './internal/report-once.ts';
 import type { REFUSED } from './internal/stage.ts';
 import { type CommonOptions, StagedPolicy } from './internal/staged-policy.ts';
 import type { Policy } from './policy.ts';
@@ -25,7 +25,7 @@ export interface PolicyStages<Token, S extends Snapshot = Snapshot> {
   success?(value: unknown, token: Token): void;
   /** After an attempt that failed. What it throws is reported once and changes nothing. */
   failure?(error: unknown, token: Token): void;
-  /** What it shows. Default: status `up` and the count of calls. */
+  /** What it shows. Default, and where it throws: status `up` and the count of calls. */
   snapshot?(): S;
 }
 
@@ -42,7 +42,9 @@ export function definePolicy<Token = undefined, S extends Snapshot = Snapshot>(
 ): Policy<CallContext, S> {
   checkOptions('definePolicy', stages, KNOWN);
   if (typeof stages.kind !== 'string' || stages.kind === '') {
-    throw new TypeError(`definePolicy: kind must be a non-empty string, got ${String(stages.kind)}`);
+    throw new TypeError(
+      `definePolicy: kind must be a non-empty string, got ${String(stages.kind)}`,
+    );
   }
   for (const hook of ['enter', 'success', 'failure', 'snapshot'] as const) {
     if (stages[hook] !== undefined) checkFunction(`definePolicy: ${hook}`, stages[hook]);
@@ -73,7 +75,11 @@ class DefinedPolicy<Token, S extends Snapshot> extends StagedPolicy<CallContext,
     const { success } = this.#stages;
     if (success === undefined) return;
     try {
-      success.call(this.#stages, value, token as Token);
+      reportRejection(
+        success.call(this.#stages, value, token as Token),
+        success,
+        `${this.kind}: success`,
+      );
     } catch (error) {
       reportOnce(success, `${this.kind}: success`, error);
     }
@@ -83,16 +89,23 @@ class DefinedPolicy<Token, S extends Snapshot> extends StagedPolicy<CallContext,
     const { failure } = this.#stages;
     if (failure === undefined) return;
     try {
-      failure.call(this.#stages, error, token as Token);
+      reportRejection(
+        failure.call(this.#stages, error, token as Token),
+        failure,
+        `${this.kind}: failure`,
+      );
     } catch (thrown) {
       reportOnce(failure, `${this.kind}: failure`, thrown);
     }
   }
 
   snapshot(): S {
-    return (
-      this.#stages.snapshot?.() ??
-      ({ status: 'up', counts: { calls: this.#calls } } satisfies Snapshot as unknown as S)
-    );
+    const { snapshot } = this.#stages;
+    try {
+      if (snapshot !== undefined) return snapshot.call(this.#stages);
+    } catch (error) {
+      if (snapshot !== undefined) reportOnce(snapshot, `${this.kind}: snapshot`, error);
+    }
+    return { status: 'up', counts: { calls: this.#calls } } satisfies Snapshot as unknown as S;
   }
 }

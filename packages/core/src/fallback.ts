@@ -93,6 +93,8 @@ class Fallback<R>
     if (attempt.isAborted(index) || !this.#accepts(error)) return undefined;
     void this.#answer(error).then(
       (value) => {
+        // The caller may have given up while the factory worked: that is not answered either.
+        if (attempt.isAborted(index)) return attempt.fail(index, attempt.abortReason);
         this.#used += 1;
         if (this.#events.wants('fallback')) {
           this.#events.emit({ type: 'fallback', at: this.clock.now(), error });

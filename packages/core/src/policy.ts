@@ -1,6 +1,7 @@
-import type { IPolicy } from 'cockatiel';
+import type { IFailureEvent, IPolicy, ISuccessEvent } from 'cockatiel';
 import type { CallContext, CallOptions } from './call-options.ts';
 import type { Component, Snapshot } from './component.ts';
+import type { Event } from './event.ts';
 
 /**
  * A policy: runs a function under a rule (a timeout, a circuit breaker, …). Every policy is a
@@ -16,6 +17,10 @@ export interface Policy<
   Alt = never,
 >
   extends IPolicy<C, Alt>, Component<S> {
+  /** What came to this policy went well. Fires, and costs, only while somebody listens. */
+  readonly onSuccess: Event<ISuccessEvent>;
+  /** What came to this policy failed, or it answered with an error. `handled` is false when the caller gave up. */
+  readonly onFailure: Event<IFailureEvent>;
   /**
    * Runs `fn` under the policy and settles as it does, unless the policy decides otherwise.
    * Never throws synchronously.

@@ -42,15 +42,23 @@ const OPTIONS = new Set(['rules', 'codes', 'now']);
 export function classifier(options: ClassifierOptions = {}): Classifier {
   const { rules = [], codes = {}, now = Date.now } = options;
   for (const name of Object.keys(options)) {
-    if (!OPTIONS.has(name)) throw new TypeError(`classifier: unknown option ${name}; there are rules, codes and now`);
+    if (!OPTIONS.has(name))
+      throw new TypeError(`classifier: unknown option ${name}; there are rules, codes and now`);
   }
-  if (typeof now !== 'function') throw new TypeError(`classifier: now must be a function, got ${typeof now}`);
-  if (!Array.isArray(rules)) throw new TypeError(`classifier: rules must be an array, got ${typeof rules}`);
+  if (typeof now !== 'function')
+    throw new TypeError(`classifier: now must be a function, got ${typeof now}`);
+  if (!Array.isArray(rules))
+    throw new TypeError(`classifier: rules must be an array, got ${typeof rules}`);
   if (typeof codes !== 'object' || codes === null) {
-    throw new TypeError(`classifier: codes must be an object, got ${codes === null ? 'null' : typeof codes}`);
+    throw new TypeError(
+      `classifier: codes must be an object, got ${codes === null ? 'null' : typeof codes}`,
+    );
   }
   const overrides = new Map(
-    Object.entries(codes).map(([code, override]) => [code, checkedOverride(`classifier: codes[${JSON.stringify(code)}]`, override)]),
+    Object.entries(codes).map(([code, override]) => [
+      code,
+      checkedOverride(`classifier: codes[${JSON.stringify(code)}]`, override),
+    ]),
   );
   const guarded = rules.map((rule: Rule, index) => guard(rule, index, { now }));
   return engine(allSources, { rules: guarded, overrides, now });
@@ -58,12 +66,16 @@ export function classifier(options: ClassifierOptions = {}): Classifier {
 
 function guard(rule: Rule, index: number, context: RuleContext): GuardedRule {
   if (typeof rule !== 'function') {
-    throw new TypeError(`classifier: rules[${index}] must be a function, got ${rule === null ? 'null' : typeof rule}`);
+    throw new TypeError(
+      `classifier: rules[${index}] must be a function, got ${rule === null ? 'null' : typeof rule}`,
+    );
   }
   return (error) => {
     try {
       const answer = rule(error, context);
-      return answer === undefined ? undefined : checkedOverride(`the answer of rules[${index}]`, answer);
+      return answer === undefined
+        ? undefined
+        : checkedOverride(`the answer of rules[${index}]`, answer);
     } catch (failure) {
       reportOnce(rule, `classifier: rules[${index}] failed and is skipped`, failure);
       return undefined;

@@ -3,7 +3,13 @@ import { engine } from './internal/engine.ts';
 import { fetchSource } from './sources/fetch.ts';
 import { http } from './sources/http.ts';
 
-export type { Category, Classification, Classifier, Retryable, Severity } from './classification.ts';
+export type {
+  Category,
+  Classification,
+  Classifier,
+  Retryable,
+  Severity,
+} from './classification.ts';
 export type { ErrorRow, ErrorTable } from './internal/table.ts';
 export { httpErrors } from './tables/http.ts';
 export { undiciErrors } from './tables/undici.ts';

@@ -2,7 +2,13 @@ import type { Classifier } from './classification.ts';
 import { engine } from './internal/engine.ts';
 import { pg } from './sources/pg.ts';
 
-export type { Category, Classification, Classifier, Retryable, Severity } from './classification.ts';
+export type {
+  Category,
+  Classification,
+  Classifier,
+  Retryable,
+  Severity,
+} from './classification.ts';
 export type { ErrorRow, ErrorTable } from './internal/table.ts';
 export { pgErrors } from './tables/pg.ts';
 export { pgbouncerErrors } from './tables/pgbouncer.ts';

@@ -3,7 +3,13 @@ import { engine } from './internal/engine.ts';
 import { pg } from './sources/pg.ts';
 import { prisma } from './sources/prisma.ts';
 
-export type { Category, Classification, Classifier, Retryable, Severity } from './classification.ts';
+export type {
+  Category,
+  Classification,
+  Classifier,
+  Retryable,
+  Severity,
+} from './classification.ts';
 export type { ErrorRow, ErrorTable } from './internal/table.ts';
 export { prismaErrors } from './tables/prisma.ts';
 

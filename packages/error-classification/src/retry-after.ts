@@ -3,7 +3,13 @@ import { isObject } from './internal/fields.ts';
 import { retryDelayOf } from './internal/retry-info.ts';
 
 /** Headers in any form: a `Headers`, an axios or gRPC object with `get`, or a plain record in any letter case. */
-export type HeadersLike = { get(name: string): unknown } | Readonly<Record<string, unknown>>;
+export type HeadersLike = HeadersWithGet | Readonly<Record<string, unknown>>;
+
+/** Headers as `fetch` has them. */
+export interface HeadersWithGet {
+  /** The value of a header, whatever the case of its name. */
+  get(name: string): unknown;
+}
 
 /** Nobody means to wait longer than this: a year. Above it a value is taken for nonsense. */
 const MAX_DELAY_MS = 366 * 86_400_000;
@@ -23,7 +29,11 @@ const EPOCH_MS = EPOCH_SECONDS * 1_000;
  * @param now The time that dates are compared with, epoch milliseconds; default `Date.now()`.
  * @param body The parsed body, looked at last.
  */
-export function parseRetryAfter(headers: unknown, now: number = Date.now(), body?: unknown): number | undefined {
+export function parseRetryAfter(
+  headers: unknown,
+  now: number = Date.now(),
+  body?: unknown,
+): number | undefined {
   try {
     return fromHeaders(headers, now) ?? bounded(retryDelayOf(body));
   } catch {
@@ -39,7 +49,8 @@ export function headerOf(headers: unknown, name: string): string | undefined {
   const exact = asText(Reflect.get(headers, name));
   if (exact !== undefined) return exact;
   for (const key of Object.keys(headers)) {
-    if (key.length === name.length && key.toLowerCase() === name) return asText(Reflect.get(headers, key));
+    if (key.length === name.length && key.toLowerCase() === name)
+      return asText(Reflect.get(headers, key));
   }
   return undefined;
 }
@@ -57,10 +68,19 @@ function fromHeaders(headers: unknown, now: number): number | undefined {
     reset(headers, 'ratelimit-reset', 'ratelimit-remaining', now) ??
     reset(headers, 'x-rate-limit-reset', 'x-rate-limit-remaining', now) ??
     reset(headers, 'x-ratelimit-reset', 'x-ratelimit-remaining', now) ??
-    latest(['requests', 'tokens'].map((kind) => reset(headers, `x-ratelimit-reset-${kind}`, `x-ratelimit-remaining-${kind}`, now))) ??
+    latest(
+      ['requests', 'tokens'].map((kind) =>
+        reset(headers, `x-ratelimit-reset-${kind}`, `x-ratelimit-remaining-${kind}`, now),
+      ),
+    ) ??
     latest(
       ['requests', 'tokens', 'input-tokens', 'output-tokens'].map((kind) =>
-        reset(headers, `anthropic-ratelimit-${kind}-reset`, `anthropic-ratelimit-${kind}-remaining`, now),
+        reset(
+          headers,
+          `anthropic-ratelimit-${kind}-reset`,
+          `anthropic-ratelimit-${kind}-remaining`,
+          now,
+        ),
       ),
     )
   );
@@ -77,8 +97,13 @@ function retryAfterValue(value: string, now: number): number | undefined {
 function rateLimitField(headers: object): number | undefined {
   const value = headerOf(headers, 'ratelimit');
   if (value === undefined) return undefined;
-  if (/\breset=/.test(value)) return seconds(/\bremaining=(\d+)/.exec(value)?.[1], /\breset=([^\s,;]+)/.exec(value)?.[1]);
-  return latest(value.split(',').map((item) => seconds(/;\s*r=(\d+)/.exec(item)?.[1], /;\s*t=([^\s,;]+)/.exec(item)?.[1])));
+  if (/\breset=/.test(value))
+    return seconds(/\bremaining=(\d+)/.exec(value)?.[1], /\breset=([^\s,;]+)/.exec(value)?.[1]);
+  return latest(
+    value
+      .split(',')
+      .map((item) => seconds(/;\s*r=(\d+)/.exec(item)?.[1], /;\s*t=([^\s,;]+)/.exec(item)?.[1])),
+  );
 }
 
 function seconds(remaining: string | undefined, wait: string | undefined): number | undefined {
@@ -87,7 +112,12 @@ function seconds(remaining: string | undefined, wait: string | undefined): numbe
   return value === undefined ? undefined : bounded(value * 1_000);
 }
 
-function reset(headers: object, name: string, remainingName: string, now: number): number | undefined {
+function reset(
+  headers: object,
+  name: string,
+  remainingName: string,
+  now: number,
+): number | undefined {
   const value = headerOf(headers, name)?.trim();
   if (value === undefined) return undefined;
   const remaining = headerOf(headers, remainingName);
@@ -106,10 +136,18 @@ function reset(headers: object, name: string, remainingName: string, now: number
 
 /** OpenAI's `6m0s`, `1s`, `120ms`. */
 function goDuration(value: string): number | undefined {
-  const match = /^(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?$/.exec(value);
+  const match =
+    /^(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?$/.exec(
+      value,
+    );
   if (match === null) return undefined;
   const [, hours = 0, minutes = 0, wholeSeconds = 0, millis = 0] = match;
-  return Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(wholeSeconds) * 1_000 + Number(millis);
+  return (
+    Number(hours) * 3_600_000 +
+    Number(minutes) * 60_000 +
+    Number(wholeSeconds) * 1_000 +
+    Number(millis)
+  );
 }
 
 /** Digits and at most one point: no sign, no exponent, no hexadecimal, not empty. */

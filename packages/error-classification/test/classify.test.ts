@@ -1,67 +1,147 @@
 import { runInNewContext } from 'node:vm';
 import { handleWhen, retry } from 'cockatiel';
 import { describe, expect, it } from 'vitest';
-import { causes, classify, HttpError, isBreakerFailure, isTransient, isTransientIfIdempotent, throwIfNotOk } from '../src/index.ts';
+import {
+  causes,
+  classify,
+  HttpError,
+  isBreakerFailure,
+  isTransient,
+  isTransientIfIdempotent,
+  throwIfNotOk,
+} from '../src/index.ts';
 
-const coded = (code: string, fields: object = {}) => Object.assign(new Error(`failed with ${code}`), { code, ...fields });
+const coded = (code: string, fields: object = {}) =>
+  Object.assign(new Error(`failed with ${code}`), { code, ...fields });
 
 describe('classify', () => {
   it('looks through causes from the outside in', () => {
     const inner = coded('ECONNREFUSED', { syscall: 'connect' });
     const error = new Error('repository', { cause: new Error('query', { cause: inner }) });
-    expect(classify(error)).toMatchObject({ category: 'unavailable', code: 'ECONNREFUSED', error: inner });
-    expect(classify(coded('23505', { cause: inner }))).toMatchObject({ category: 'conflict', code: '23505' });
+    expect(classify(error)).toMatchObject({
+      category: 'unavailable',
+      code: 'ECONNREFUSED',
+      error: inner,
+    });
+    expect(classify(coded('23505', { cause: inner }))).toMatchObject({
+      category: 'conflict',
+      code: '23505',
+    });
   });
 
   it('sees a cause two deep behind fetch failed', () => {
     const reset = coded('ECONNRESET', { syscall: 'read' });
-    const error = new TypeError('fetch failed', { cause: new Error('other side closed', { cause: reset }) });
-    expect(classify(error)).toMatchObject({ category: 'network', retryable: 'if-idempotent', error: reset });
+    const error = new TypeError('fetch failed', {
+      cause: new Error('other side closed', { cause: reset }),
+    });
+    expect(classify(error)).toMatchObject({
+      category: 'network',
+      retryable: 'if-idempotent',
+      error: reset,
+    });
   });
 
   it('takes the least permissive retry and the highest severity of an aggregate, and any breaker failure', () => {
-    const error = new AggregateError([coded('ECONNREFUSED'), coded('23505'), coded('CERT_HAS_EXPIRED')]);
-    expect(classify(error)).toMatchObject({ retryable: 'no', severity: 'critical', breakerFailure: true });
-    expect(classify(new AggregateError([coded('40001'), coded('ECONNREFUSED')]))).toMatchObject({
-      retryable: 'yes', severity: 'high', breakerFailure: true,
+    const error = new AggregateError([
+      coded('ECONNREFUSED'),
+      coded('23505'),
+      coded('CERT_HAS_EXPIRED'),
+    ]);
+    expect(classify(error)).toMatchObject({
+      retryable: 'no',
+      severity: 'critical',
+      breakerFailure: true,
     });
-    expect(classify(new AggregateError([new Error('who knows'), coded('ECONNREFUSED')]))).toMatchObject({ retryable: 'no' });
+    expect(classify(new AggregateError([coded('40001'), coded('ECONNREFUSED')]))).toMatchObject({
+      retryable: 'yes',
+      severity: 'high',
+      breakerFailure: true,
+    });
+    expect(
+      classify(new AggregateError([new Error('who knows'), coded('ECONNREFUSED')])),
+    ).toMatchObject({ retryable: 'no' });
   });
 
   it('judges what Node tried by the attempts, not by the code on the aggregate', () => {
-    const attempts = [coded('ETIMEDOUT', { syscall: 'connect' }), coded('ENETUNREACH', { syscall: 'connect' })];
+    const attempts = [
+      coded('ETIMEDOUT', { syscall: 'connect' }),
+      coded('ENETUNREACH', { syscall: 'connect' }),
+    ];
     const error = Object.assign(new AggregateError(attempts, ''), { code: 'ETIMEDOUT' });
     expect(classify(error)).toMatchObject({ retryable: 'yes', breakerFailure: true });
   });
 
   it('tells a refusal to connect from a connection cut in flight', () => {
-    expect(classify(coded('ECONNRESET', { syscall: 'connect' }))).toMatchObject({ retryable: 'yes' });
-    expect(classify(coded('ECONNRESET', { syscall: 'read' }))).toMatchObject({ retryable: 'if-idempotent' });
-    expect(classify(coded('ETIMEDOUT', { syscall: 'connect' }))).toMatchObject({ retryable: 'yes' });
-    expect(classify(coded('ETIMEDOUT', { syscall: 'write' }))).toMatchObject({ retryable: 'if-idempotent' });
+    expect(classify(coded('ECONNRESET', { syscall: 'connect' }))).toMatchObject({
+      retryable: 'yes',
+    });
+    expect(classify(coded('ECONNRESET', { syscall: 'read' }))).toMatchObject({
+      retryable: 'if-idempotent',
+    });
+    expect(classify(coded('ETIMEDOUT', { syscall: 'connect' }))).toMatchObject({
+      retryable: 'yes',
+    });
+    expect(classify(coded('ETIMEDOUT', { syscall: 'write' }))).toMatchObject({
+      retryable: 'if-idempotent',
+    });
   });
 
   it('lets an abort give way to what caused it', () => {
-    const timeout = Object.assign(new Error('timed out after 5 ms'), { name: 'TimeoutError', code: 'ETIMEDOUT', isTaskCancelledError: true });
-    const abort = Object.assign(new Error('The operation was aborted', { cause: timeout }), { name: 'AbortError', code: 'ABORT_ERR' });
-    expect(classify(abort)).toMatchObject({ category: 'timeout', source: 'app', code: 'TimeoutError', error: timeout });
-    expect(classify(coded('ABORT_ERR', { name: 'AbortError' }))).toMatchObject({ category: 'cancelled' });
+    const timeout = Object.assign(new Error('timed out after 5 ms'), {
+      name: 'TimeoutError',
+      code: 'ETIMEDOUT',
+      isTaskCancelledError: true,
+    });
+    const abort = Object.assign(new Error('The operation was aborted', { cause: timeout }), {
+      name: 'AbortError',
+      code: 'ABORT_ERR',
+    });
+    expect(classify(abort)).toMatchObject({
+      category: 'timeout',
+      source: 'app',
+      code: 'TimeoutError',
+      error: timeout,
+    });
+    expect(classify(coded('ABORT_ERR', { name: 'AbortError' }))).toMatchObject({
+      category: 'cancelled',
+    });
   });
 
   it('reads a SQLSTATE without a row by its class, also from mysql2', () => {
     expect(classify(coded('22015'))).toMatchObject({ category: 'validation', code: '22000' });
-    expect(classify(coded('ER_DUP_ENTRY', { sqlState: '23000' }))).toMatchObject({ category: 'conflict' });
+    expect(classify(coded('ER_DUP_ENTRY', { sqlState: '23000' }))).toMatchObject({
+      category: 'conflict',
+    });
     expect(classify(coded('EBADF'))).toMatchObject({ category: 'unknown' });
   });
 
   it('reads what Prisma hides', () => {
-    expect(classify(coded('P2010', { meta: { code: '40P01' } }))).toMatchObject({ category: 'contention', code: '40P01' });
-    const driver = Object.assign(new Error('x'), { name: 'DriverAdapterError', cause: { kind: 'postgres', originalCode: '57P01' } });
+    expect(classify(coded('P2010', { meta: { code: '40P01' } }))).toMatchObject({
+      category: 'contention',
+      code: '40P01',
+    });
+    const driver = Object.assign(new Error('x'), {
+      name: 'DriverAdapterError',
+      cause: { kind: 'postgres', originalCode: '57P01' },
+    });
     expect(classify(driver)).toMatchObject({ category: 'unavailable', code: '57P01' });
-    expect(classify(coded('P2010', { meta: { driverAdapterError: driver } }))).toMatchObject({ code: '57P01' });
-    expect(classify(Object.assign(new Error('x'), { name: 'SqlQueryError', sqlState: '23505' }))).toMatchObject({ code: '23505' });
-    expect(classify(Object.assign(new Error('x'), { name: 'PrismaClientInitializationError', errorCode: 'P1001' }))).toMatchObject({ code: 'P1001' });
-    expect(classify(coded('RUNTIME.TRANSACTION_COMMIT_FAILED', { cause: coded('40001') }))).toMatchObject({ code: '40001' });
+    expect(classify(coded('P2010', { meta: { driverAdapterError: driver } }))).toMatchObject({
+      code: '57P01',
+    });
+    expect(
+      classify(Object.assign(new Error('x'), { name: 'SqlQueryError', sqlState: '23505' })),
+    ).toMatchObject({ code: '23505' });
+    expect(
+      classify(
+        Object.assign(new Error('x'), {
+          name: 'PrismaClientInitializationError',
+          errorCode: 'P1001',
+        }),
+      ),
+    ).toMatchObject({ code: 'P1001' });
+    expect(
+      classify(coded('RUNTIME.TRANSACTION_COMMIT_FAILED', { cause: coded('40001') })),
+    ).toMatchObject({ code: '40001' });
   });
 
   it('reads the status of an error or of its response, and treats an unknown one as its hundred', () => {
@@ -73,71 +153,164 @@ describe('classify', () => {
   });
 
   it('carries the delay and the hint of the server', () => {
-    expect(classify({ status: 429, headers: { 'retry-after': '7' } })).toMatchObject({ retryable: 'yes', retryAfterMs: 7_000 });
-    expect(classify({ status: 500, headers: { 'x-should-retry': 'true' } })).toMatchObject({ retryable: 'yes' });
-    expect(classify({ status: 429, headers: new Headers({ 'x-should-retry': 'false' }) })).toMatchObject({ retryable: 'no' });
+    expect(classify({ status: 429, headers: { 'retry-after': '7' } })).toMatchObject({
+      retryable: 'yes',
+      retryAfterMs: 7_000,
+    });
+    expect(classify({ status: 500, headers: { 'x-should-retry': 'true' } })).toMatchObject({
+      retryable: 'yes',
+    });
+    expect(
+      classify({ status: 429, headers: new Headers({ 'x-should-retry': 'false' }) }),
+    ).toMatchObject({ retryable: 'no' });
     expect('retryAfterMs' in classify({ status: 429 })).toBe(false);
   });
 
   it('tells a quota from a rate limit', () => {
-    const openai = Object.assign(new Error('429 You exceeded your current quota'), { status: 429, code: 'insufficient_quota', type: 'insufficient_quota', headers: new Headers({ 'retry-after': '1' }) });
-    expect(classify(openai)).toMatchObject({ category: 'quota', retryable: 'no', severity: 'critical' });
+    const openai = Object.assign(new Error('429 You exceeded your current quota'), {
+      status: 429,
+      code: 'insufficient_quota',
+      type: 'insufficient_quota',
+      headers: new Headers({ 'retry-after': '1' }),
+    });
+    expect(classify(openai)).toMatchObject({
+      category: 'quota',
+      retryable: 'no',
+      severity: 'critical',
+    });
     expect(classify({ status: 429 })).toMatchObject({ category: 'rate-limit', retryable: 'yes' });
-    expect(classify({ status: 429, data: { type: 'https://api.twitter.com/2/problems/usage-capped' } })).toMatchObject({ category: 'quota' });
+    expect(
+      classify({ status: 429, data: { type: 'https://api.twitter.com/2/problems/usage-capped' } }),
+    ).toMatchObject({ category: 'quota' });
   });
 
   it('classifies an event of a stream that began with a 200', () => {
-    expect(classify({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } })).toMatchObject({ category: 'overload', retryable: 'yes' });
-    expect(classify({ type: 'error', code: 'server_error', message: 'x' })).toMatchObject({ category: 'internal', source: 'openai' });
-    expect(classify({ type: 'response.failed', response: { error: { code: 'rate_limit_exceeded' } } })).toMatchObject({ category: 'rate-limit' });
+    expect(
+      classify({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }),
+    ).toMatchObject({ category: 'overload', retryable: 'yes' });
+    expect(classify({ type: 'error', code: 'server_error', message: 'x' })).toMatchObject({
+      category: 'internal',
+      source: 'openai',
+    });
+    expect(
+      classify({ type: 'response.failed', response: { error: { code: 'rate_limit_exceeded' } } }),
+    ).toMatchObject({ category: 'rate-limit' });
   });
 
-  it('does not take an everyday conflict for an LLM\'s lock timeout', () => {
-    expect(classify({ status: 409, code: 'conflict' })).toMatchObject({ category: 'conflict', retryable: 'no' });
+  it("does not take an everyday conflict for an LLM's lock timeout", () => {
+    expect(classify({ status: 409, code: 'conflict' })).toMatchObject({
+      category: 'conflict',
+      retryable: 'no',
+    });
   });
 
   it('obeys gRPC pushback and RetryInfo', () => {
-    const grpc = (code: number, metadata: Record<string, unknown>) => ({ code, details: '', metadata: { get: (name: string) => metadata[name] ?? [] } });
-    expect(classify(grpc(14, {}))).toMatchObject({ category: 'unavailable', retryable: 'if-idempotent' });
-    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['250'] }))).toMatchObject({ retryAfterMs: 250 });
-    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['-1'] }))).toMatchObject({ retryable: 'no' });
-    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['soon'] }))).toMatchObject({ retryable: 'no' });
-    expect(classify({ ...grpc(8, {}), statusDetails: [{ retryDelay: { seconds: 3, nanos: 0 } }] })).toMatchObject({ retryable: 'yes', retryAfterMs: 3_000 });
+    const grpc = (code: number, metadata: Record<string, unknown>) => ({
+      code,
+      details: '',
+      metadata: { get: (name: string) => metadata[name] ?? [] },
+    });
+    expect(classify(grpc(14, {}))).toMatchObject({
+      category: 'unavailable',
+      retryable: 'if-idempotent',
+    });
+    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['250'] }))).toMatchObject({
+      retryAfterMs: 250,
+    });
+    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['-1'] }))).toMatchObject({
+      retryable: 'no',
+    });
+    expect(classify(grpc(14, { 'grpc-retry-pushback-ms': ['soon'] }))).toMatchObject({
+      retryable: 'no',
+    });
+    expect(
+      classify({ ...grpc(8, {}), statusDetails: [{ retryDelay: { seconds: 3, nanos: 0 } }] }),
+    ).toMatchObject({ retryable: 'yes', retryAfterMs: 3_000 });
     expect(classify(grpc(8, {}))).toMatchObject({ retryable: 'no' });
   });
 
   it('does not take numbers of others for gRPC or X', () => {
     expect(classify(new DOMException('x', 'NotFoundError'))).toMatchObject({ category: 'unknown' });
-    expect(classify(Object.assign(new Error('Command failed'), { code: 1, killed: false, cmd: 'ls' }))).toMatchObject({ category: 'unknown' });
-    expect(classify(Object.assign(new Error('Command failed'), { code: 130 }))).toMatchObject({ category: 'unknown' });
+    expect(
+      classify(Object.assign(new Error('Command failed'), { code: 1, killed: false, cmd: 'ls' })),
+    ).toMatchObject({ category: 'unknown' });
+    expect(classify(Object.assign(new Error('Command failed'), { code: 130 }))).toMatchObject({
+      category: 'unknown',
+    });
   });
 
   it('carries how long an open breaker and a full limiter ask to wait', () => {
-    expect(classify(coded('ECIRCUITOPEN', { retryAfterMs: 1_200 }))).toMatchObject({ category: 'overload', breakerFailure: false, retryAfterMs: 1_200 });
-    expect(classify(coded('ELIMITED', { retryAfterMs: 30 }))).toMatchObject({ category: 'overload', breakerFailure: false, retryAfterMs: 30 });
+    expect(classify(coded('ECIRCUITOPEN', { retryAfterMs: 1_200 }))).toMatchObject({
+      category: 'overload',
+      breakerFailure: false,
+      retryAfterMs: 1_200,
+    });
+    expect(classify(coded('ELIMITED', { retryAfterMs: 30 }))).toMatchObject({
+      category: 'overload',
+      breakerFailure: false,
+      retryAfterMs: 30,
+    });
     expect('retryAfterMs' in classify(coded('ELIMITED', { retryAfterMs: NaN }))).toBe(false);
-    expect(classify(coded('EDEADLINE'))).toMatchObject({ category: 'timeout', retryable: 'yes', breakerFailure: false });
+    expect(classify(coded('EDEADLINE'))).toMatchObject({
+      category: 'timeout',
+      retryable: 'yes',
+      breakerFailure: false,
+    });
   });
 
   it('takes what it does not know, and what is no error, for unknown, not retryable and a breaker failure', () => {
-    for (const error of [new Error('hm'), 'a string', undefined, null, 7, Symbol('s'), 10n, {}, [], () => 1]) {
-      expect(classify(error)).toMatchObject({ category: 'unknown', retryable: 'no', breakerFailure: true, httpStatus: 500 });
+    for (const error of [
+      new Error('hm'),
+      'a string',
+      undefined,
+      null,
+      7,
+      Symbol('s'),
+      10n,
+      {},
+      [],
+      () => 1,
+    ]) {
+      expect(classify(error)).toMatchObject({
+        category: 'unknown',
+        retryable: 'no',
+        breakerFailure: true,
+        httpStatus: 500,
+      });
       expect(classify(error).error).toBe(error);
     }
   });
 });
 
-describe('the caller\'s own abort', () => {
+describe("the caller's own abort", () => {
   const failure = coded('ECONNREFUSED');
 
   it('wins over any classification', () => {
-    expect(classify(failure, AbortSignal.abort())).toMatchObject({ category: 'cancelled', retryable: 'no', breakerFailure: false, httpStatus: 499, code: 'caller:aborted' });
-    expect(classify(failure, new AbortController().signal)).toMatchObject({ category: 'unavailable' });
+    expect(classify(failure, AbortSignal.abort())).toMatchObject({
+      category: 'cancelled',
+      retryable: 'no',
+      breakerFailure: false,
+      httpStatus: 499,
+      code: 'caller:aborted',
+    });
+    expect(classify(failure, new AbortController().signal)).toMatchObject({
+      category: 'unavailable',
+    });
   });
 
   it('is a timeout, never retried, when the caller ran out of time', () => {
-    for (const reason of [new DOMException('late', 'TimeoutError'), coded('EDEADLINE'), { isTaskCancelledError: true }]) {
-      expect(classify(failure, AbortSignal.abort(reason))).toMatchObject({ category: 'timeout', retryable: 'no', breakerFailure: false, httpStatus: 504, code: 'caller:deadline' });
+    for (const reason of [
+      new DOMException('late', 'TimeoutError'),
+      coded('EDEADLINE'),
+      { isTaskCancelledError: true },
+    ]) {
+      expect(classify(failure, AbortSignal.abort(reason))).toMatchObject({
+        category: 'timeout',
+        retryable: 'no',
+        breakerFailure: false,
+        httpStatus: 504,
+        code: 'caller:deadline',
+      });
     }
   });
 });
@@ -151,7 +324,9 @@ describe('hostile errors', () => {
     const self = new AggregateError([]);
     self.errors = [self, self, self];
     expect(classify(self)).toMatchObject({ retryable: 'no' });
-    const infinite: object = new Proxy(new Error('x'), { get: (_, key) => (key === 'cause' ? infinite : undefined) });
+    const infinite: object = new Proxy(new Error('x'), {
+      get: (_, key) => (key === 'cause' ? infinite : undefined),
+    });
     expect(classify(infinite)).toMatchObject({ category: 'unknown' });
   });
 
@@ -167,30 +342,46 @@ describe('hostile errors', () => {
   });
 
   it('looks past getters and proxies that throw', () => {
-    const boom = () => { throw new Error('boom'); };
+    const boom = () => {
+      throw new Error('boom');
+    };
     const halfReadable = Object.defineProperty(coded('ECONNREFUSED'), 'errors', { get: boom });
     expect(classify(halfReadable)).toMatchObject({ category: 'unavailable', error: halfReadable });
-    const hidden = Object.defineProperty(new Error('x', { cause: coded('40001') }), 'name', { get: boom });
+    const hidden = Object.defineProperty(new Error('x', { cause: coded('40001') }), 'name', {
+      get: boom,
+    });
     expect(classify(hidden)).toMatchObject({ category: 'contention' });
-    const proxy = new Proxy(new Error('x'), { get: boom, has: boom, ownKeys: boom, getPrototypeOf: boom });
+    const proxy = new Proxy(new Error('x'), {
+      get: boom,
+      has: boom,
+      ownKeys: boom,
+      getPrototypeOf: boom,
+    });
     expect(classify(proxy)).toMatchObject({ category: 'unknown' });
-    expect(classify(Object.defineProperty({}, 'status', { get: boom }))).toMatchObject({ category: 'unknown' });
+    expect(classify(Object.defineProperty({}, 'status', { get: boom }))).toMatchObject({
+      category: 'unknown',
+    });
     const { proxy: revoked, revoke } = Proxy.revocable(new Error('x'), {});
     revoke();
     expect(classify(revoked)).toMatchObject({ category: 'unknown' });
-    expect(classify(new Error('x'), new Proxy(AbortSignal.abort(), { get: boom }))).toMatchObject({ category: 'unknown' });
+    expect(classify(new Error('x'), new Proxy(AbortSignal.abort(), { get: boom }))).toMatchObject({
+      category: 'unknown',
+    });
   });
 
   it('reads frozen errors and errors of another realm, and changes neither', () => {
     const frozen = Object.freeze(coded('57P01'));
     expect(classify(frozen)).toMatchObject({ category: 'unavailable', error: frozen });
-    const foreign: unknown = runInNewContext(`new AggregateError([Object.assign(new Error('x'), { code: 'ECONNREFUSED' })])`);
+    const foreign: unknown = runInNewContext(
+      `new AggregateError([Object.assign(new Error('x'), { code: 'ECONNREFUSED' })])`,
+    );
     expect(foreign instanceof AggregateError).toBe(false);
     expect(classify(foreign)).toMatchObject({ category: 'unavailable' });
   });
 
   it('is quick with a million members', () => {
-    const members = new Array<Error>(1_000_000).fill(new Error('x'));
+    const member = new Error('x');
+    const members = Array.from({ length: 1_000_000 }, () => member);
     expect(classify(new AggregateError(members))).toMatchObject({ category: 'unknown' });
   });
 });
@@ -212,7 +403,11 @@ describe('guards', () => {
   it('fit cockatiel', async () => {
     const policy = retry(handleWhen(isTransient), { maxAttempts: 2 });
     let calls = 0;
-    const failing = (code: string) => policy.execute(() => { calls++; throw coded(code); });
+    const failing = (code: string) =>
+      policy.execute(() => {
+        calls++;
+        throw coded(code);
+      });
     await expect(failing('ECONNREFUSED')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(calls).toBe(3);
     await expect(failing('23505')).rejects.toMatchObject({ code: '23505' });
@@ -222,8 +417,16 @@ describe('guards', () => {
 
   it('do not call an unknown outcome safe to repeat', () => {
     const cut = coded('ECONNRESET', { syscall: 'read' });
-    expect([isTransient(cut), isTransientIfIdempotent(cut), isBreakerFailure(cut)]).toEqual([false, true, true]);
-    expect([isTransient(coded('23505')), isTransientIfIdempotent(coded('23505')), isBreakerFailure(coded('23505'))]).toEqual([false, false, false]);
+    expect([isTransient(cut), isTransientIfIdempotent(cut), isBreakerFailure(cut)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect([
+      isTransient(coded('23505')),
+      isTransientIfIdempotent(coded('23505')),
+      isBreakerFailure(coded('23505')),
+    ]).toEqual([false, false, false]);
   });
 });
 
@@ -235,11 +438,25 @@ describe('throwIfNotOk', () => {
 
   it('throws status and headers, cancels the body, shows neither body nor headers', async () => {
     let cancelled = false;
-    const body = new ReadableStream({ cancel: () => { cancelled = true; } });
-    const response = new Response(body, { status: 429, headers: { 'retry-after': '3', 'set-cookie': 'session=secret' } });
-    const error = await Promise.resolve().then(() => throwIfNotOk(response)).catch((thrown: unknown) => thrown);
+    const body = new ReadableStream({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const response = new Response(body, {
+      status: 429,
+      headers: { 'retry-after': '3', 'set-cookie': 'session=secret' },
+    });
+    const error = await Promise.resolve()
+      .then(() => throwIfNotOk(response))
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HttpError);
-    expect(error).toMatchObject({ name: 'HttpError', code: 'EHTTP', status: 429, message: 'HTTP 429' });
+    expect(error).toMatchObject({
+      name: 'HttpError',
+      code: 'EHTTP',
+      status: 429,
+      message: 'HTTP 429',
+    });
     expect(classify(error)).toMatchObject({ category: 'rate-limit', retryAfterMs: 3_000 });
     expect(cancelled).toBe(true);
     expect(Object.keys(error as object)).not.toContain('response');

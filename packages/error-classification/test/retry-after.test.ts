@@ -15,7 +15,11 @@ describe('parseRetryAfter', () => {
     ['IMF-fixdate', { 'retry-after': 'Mon, 15 Jun 2026 12:00:30 GMT' }, 30_000],
     ['RFC 850', { 'retry-after': 'Monday, 15-Jun-26 12:00:30 GMT' }, 30_000],
     ['asctime', { 'retry-after': 'Mon Jun 15 12:00:30 2026' }, 30_000],
-    ['asctime with a one-digit day', { 'retry-after': 'Wed Jul  1 12:00:00 2026' }, 16 * 86_400_000],
+    [
+      'asctime with a one-digit day',
+      { 'retry-after': 'Wed Jul  1 12:00:00 2026' },
+      16 * 86_400_000,
+    ],
     ['a date that has passed', { 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' }, 0],
     ['a two-digit year of the past', { 'retry-after': 'Sunday, 06-Nov-94 08:49:37 GMT' }, 0],
     ['RateLimit of the current draft', { ratelimit: '"burst";r=0;t=30, "day";r=7;t=900' }, 30_000],
@@ -24,9 +28,17 @@ describe('parseRetryAfter', () => {
     ['RateLimit-Reset in seconds', { 'ratelimit-reset': '10' }, 10_000],
     ['RateLimit-Reset as an instant', { 'ratelimit-reset': String(NOW / 1_000 + 90) }, 90_000],
     ['x-rate-limit-reset of X', { 'x-rate-limit-reset': String(NOW / 1_000 + 900) }, 900_000],
-    ['x-ratelimit-reset in epoch milliseconds', { 'x-ratelimit-reset': String(NOW + 2_000) }, 2_000],
+    [
+      'x-ratelimit-reset in epoch milliseconds',
+      { 'x-ratelimit-reset': String(NOW + 2_000) },
+      2_000,
+    ],
     ['x-ratelimit-reset as a date', { 'x-ratelimit-reset': '2026-06-15T12:00:07Z' }, 7_000],
-    ['OpenAI: the later of the exhausted', { 'x-ratelimit-reset-requests': '1s', 'x-ratelimit-reset-tokens': '6m0s' }, 360_000],
+    [
+      'OpenAI: the later of the exhausted',
+      { 'x-ratelimit-reset-requests': '1s', 'x-ratelimit-reset-tokens': '6m0s' },
+      360_000,
+    ],
     ['OpenAI: milliseconds', { 'x-ratelimit-reset-tokens': '120ms' }, 120],
     ['Anthropic', { 'anthropic-ratelimit-requests-reset': '2026-06-15T12:01:00Z' }, 60_000],
     [
@@ -69,7 +81,11 @@ describe('parseRetryAfter', () => {
   });
 
   it('goes by precedence: milliseconds, Retry-After, RateLimit, resets, body', () => {
-    const body = { error: { details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.4s' }] } };
+    const body = {
+      error: {
+        details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.4s' }],
+      },
+    };
     const headers: Record<string, string> = {
       'retry-after-ms': '1',
       'retry-after': '2',
@@ -83,11 +99,15 @@ describe('parseRetryAfter', () => {
       delete headers[name];
       return delay;
     });
-    expect([...order, after(headers, body)]).toEqual([1, 2_000, 3_000, 4_000, 5_000, 6_000, 34_400]);
+    expect([...order, after(headers, body)]).toEqual([
+      1, 2_000, 3_000, 4_000, 5_000, 6_000, 34_400,
+    ]);
   });
 
   it('waits for no reset while something remains', () => {
-    expect(after({ 'x-ratelimit-remaining': '4999', 'x-ratelimit-reset': String(NOW / 1_000 + 3_000) })).toBeUndefined();
+    expect(
+      after({ 'x-ratelimit-remaining': '4999', 'x-ratelimit-reset': String(NOW / 1_000 + 3_000) }),
+    ).toBeUndefined();
     expect(after({ ratelimit: '"day";r=7;t=900' })).toBeUndefined();
   });
 
@@ -108,8 +128,30 @@ describe('parseRetryAfter', () => {
   });
 
   it('never throws', () => {
-    const hostile = new Proxy({}, { get: () => { throw new Error('no'); }, ownKeys: () => { throw new Error('no'); } });
-    for (const headers of [hostile, undefined, null, 7, 'x', Symbol('s'), { get: () => { throw new Error('no'); } }]) {
+    const hostile = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error('no');
+        },
+        ownKeys: () => {
+          throw new Error('no');
+        },
+      },
+    );
+    for (const headers of [
+      hostile,
+      undefined,
+      null,
+      7,
+      'x',
+      Symbol('s'),
+      {
+        get: () => {
+          throw new Error('no');
+        },
+      },
+    ]) {
       expect(after(headers)).toBeUndefined();
     }
   });
@@ -117,8 +159,13 @@ describe('parseRetryAfter', () => {
 
 /** google.rpc.Status { code: 8, details: [Any { RetryInfo { Duration } }] } in wire format. */
 function statusBytes(seconds: number, nanos: number): Uint8Array {
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))]);
-  const bytes = (field: number, content: readonly number[]) => [field * 8 + 2, ...varint(content.length), ...content];
+  const varint = (value: number): number[] =>
+    value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+  const bytes = (field: number, content: readonly number[]) => [
+    field * 8 + 2,
+    ...varint(content.length),
+    ...content,
+  ];
   const number = (field: number, value: number) => [field * 8, ...varint(value)];
   const type = [...new TextEncoder().encode('type.googleapis.com/google.rpc.RetryInfo')];
   const info = bytes(1, [...number(1, seconds), ...number(2, nanos)]);

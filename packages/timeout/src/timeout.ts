@@ -121,7 +121,7 @@ class Timeout
     this.#inFlight += 1;
     if (this.#options.captureStack) call.origin = originOf();
     if (ms !== Infinity) {
-      attempt.bindContext();
+      attempt.bindContext(index);
       this.#queue.add(call);
     }
     return call;
@@ -274,7 +274,9 @@ class Timeout
 /** The callee failed with nothing but the abort itself: with the signal's reason, or an `AbortError`. */
 function isOnlyTheAbort(error: unknown): boolean {
   if (error instanceof TimeoutError || error instanceof DeadlineExceededError) return true;
-  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError';
+  return (
+    typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError'
+  );
 }
 
 /** Where the caller stands. */

@@ -1,6 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
-import { isTaskCancelledError, timeout as cockatielTimeout, TimeoutStrategy, wrap } from 'cockatiel';
+import {
+  isTaskCancelledError,
+  timeout as cockatielTimeout,
+  TimeoutStrategy,
+  wrap,
+} from 'cockatiel';
 import { compose, deadline, deadlineOf, fallback } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { describe, expect, test } from 'vitest';
@@ -257,14 +262,20 @@ describe('deadlines', () => {
 
 describe('options', () => {
   test.each([0, -1, Number.NaN])('refuses a duration of %s', (duration) => {
-    expect(() => timeout(duration)).toThrow(`timeout: duration must be > 0 (Infinity is allowed), got`);
+    expect(() => timeout(duration)).toThrow(
+      `timeout: duration must be > 0 (Infinity is allowed), got`,
+    );
   });
 
   test('refuses what does not exist', () => {
     expect(() => timeout({ duration: 1, retries: 3 } as never)).toThrow("unknown option 'retries'");
     expect(() => timeout({ duration: 1, mode: 'lazy' as never })).toThrow("'race', 'cooperative'");
-    expect(() => timeout({ duration: 1, mode: 'cooperative', grace: 5 })).toThrow('grace must be 0');
-    expect(() => timeout({ duration: 1, slowRatio: 80 })).toThrow('slowRatio must be >= 0 and <= 1');
+    expect(() => timeout({ duration: 1, mode: 'cooperative', grace: 5 })).toThrow(
+      'grace must be 0',
+    );
+    expect(() => timeout({ duration: 1, slowRatio: 80 })).toThrow(
+      'slowRatio must be >= 0 and <= 1',
+    );
   });
 
   test('takes each call’s duration from a function; one that throws gives 30 000 ms', async () => {
@@ -291,7 +302,11 @@ describe('in company', () => {
       wrap(timeout({ duration: 10, clock }), theirs),
       wrap(theirs, timeout({ duration: 10, clock })),
       compose(theirs, timeout({ duration: 10, clock })),
-      compose(fallback(() => false, 0), timeout({ duration: 10, clock }), theirs),
+      compose(
+        fallback(() => false, 0),
+        timeout({ duration: 10, clock }),
+        theirs,
+      ),
     ]) {
       const call = settled(policy.execute(never));
       await clock.advance(10);

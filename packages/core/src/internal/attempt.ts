@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import type { CallOptions } from '../call-options.ts';
-import { type Deadline, carryDeadline, deadlineOf } from '../deadline.ts';
+import { type Deadline, carryDeadline, deadlineOf, earlier } from '../deadline.ts';
 import { contextOf } from './call-context.ts';
 import { contractTime } from './contract-events.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -31,14 +31,14 @@ const RESOLVED = Promise.resolve();
  * outcome *passes* the stages outward. A stage may take over: park the call on its way in, hold an
  * outcome, answer before the function has settled, repeat what is inside of it. Three things keep
  * that straight:
- * - `answered` has a bit for each stage that has answered already. An outcome that comes from
- *   further in stops there and is told to that stage as late. Where an outcome is held, the stages
- *   that it has passed get their bit too: their part is over, no abort concerns them.
+ * - `answered` has a bit for each stage that has answered, or that the outcome has passed: its part
+ *   is over, no abort concerns it. What comes from further in afterwards is told to it as late.
  * - `abortScope` is the outermost stage that aborted its inside (−1: the caller). A stage is
  *   aborted when its own index is greater.
  * - repetitions are attempts of their own, linked to the one whose inner part they repeat.
  */
 export class Attempt implements AbortNode {
+  /** @internal The chain that it runs. */
   readonly pipeline: Pipeline;
   /** What the caller said about the call. */
   readonly call: CallOptions | undefined;
@@ -66,6 +66,8 @@ export class Attempt implements AbortNode {
   #context: object | undefined = undefined;
   #isParked = false;
   #hasStarted = false;
+  /** Whether the function, once started, has settled. */
+  #hasReturned = false;
 
   #repetitions: Attempt | undefined = undefined;
   #nextRepetition: Attempt | undefined = undefined;
@@ -77,13 +79,16 @@ export class Attempt implements AbortNode {
   #outcome: unknown = undefined;
 
   #hub: SignalHub | undefined = undefined;
+  /** @internal */
   hubNext: AbortNode | undefined = undefined;
+  /** @internal */
   hubPrevious: AbortNode | undefined = undefined;
 
   #resource: AsyncResource | undefined = undefined;
   /** When the attempt began, for listeners of `onSuccess` and `onFailure`; 0 while there are none. */
   readonly startedAt: number;
 
+  /** @internal */
   constructor(
     pipeline: Pipeline,
     fn: (context: never) => unknown,
@@ -125,10 +130,11 @@ export class Attempt implements AbortNode {
     const outer = root.#parentSignal;
     if (outer !== undefined && !this.pipeline.abortsInside) return outer;
     this.#controller = new AbortController();
+    this.#resource ??= new AsyncResource('FourninesCall');
     const { signal } = this.#controller;
     const { deadline } = this;
     if (deadline !== undefined) carryDeadline(signal, deadline);
-    if (this.#abortScope !== NOT_ABORTED) this.#controller.abort(this.#abortReason);
+    if (this.isAborted(NOT_ABORTED)) this.#controller.abort(this.abortReason);
     else root.watchCaller();
     return signal;
   }
@@ -148,11 +154,10 @@ export class Attempt implements AbortNode {
     const { stages } = this.pipeline;
     let earliest =
       this.parent === undefined
-        ? deadlineOf(this.#parentSignal)
+        ? this.#givenDeadline()
         : this.parent.deadlineOutside(Math.min(index, this.base));
     for (let i = this.base; i < Math.min(index, this.#entered); i++) {
-      const own = stages[i]?.deadline?.(this.tokens[i]);
-      if (own !== undefined && (earliest === undefined || own.at < earliest.at)) earliest = own;
+      earliest = earlier(earliest, stages[i]?.deadline?.(this.tokens[i]));
     }
     return earliest;
   }
@@ -177,11 +182,20 @@ export class Attempt implements AbortNode {
     return isRepeatable(this.call);
   }
 
-  /** Whether the innermost part waits in a queue at this moment, or was never started. */
+  /**
+   * Whether nothing runs because what would waits in a queue at this moment, or was never started.
+   * A run that a stage has answered for, or given up on, does not count.
+   */
   get isWaiting(): boolean {
-    const repetition = this.#repetitions;
-    if (repetition !== undefined) return repetition.isWaiting;
-    return this.#isParked || !this.#hasStarted;
+    let waits = !this.#hasStarted;
+    if (!waits && !this.#hasReturned && this.#answered === 0) return false;
+    let repetition = this.#repetitions;
+    while (repetition !== undefined) {
+      if (!repetition.isWaiting) return false;
+      waits = true;
+      repetition = repetition.#nextRepetition;
+    }
+    return waits;
   }
 
   /** Whether this stage has answered already. */
@@ -200,8 +214,9 @@ export class Attempt implements AbortNode {
   /** Parks the call: `return attempt.park(index, token)` in `enter`. Its abort reaches the stage's `abort`. */
   park(index: number, token: unknown): typeof PARKED {
     this.tokens[index] = token;
+    this.#entered = index + 1;
     this.#isParked = true;
-    this.bindContext();
+    this.#resource ??= new AsyncResource('FourninesCall');
     this.watchCaller();
     return PARKED;
   }
@@ -213,14 +228,16 @@ export class Attempt implements AbortNode {
     this.inContext(() => this.#enter(index + 1));
   }
 
-  /** Carries a value outward from the stage at `index`. */
+  /** Carries a value outward from the stage at `index`; nothing happens when that has answered already. */
   succeed(index: number, value: unknown): void {
+    if (this.hasAnswered(index)) return;
     this.#answered |= 1 << index;
     this.#pass(index - 1, true, value, this);
   }
 
-  /** Carries an error outward from the stage at `index`. */
+  /** Carries an error outward from the stage at `index`; nothing happens when that has answered already. */
   fail(index: number, error: unknown): void {
+    if (this.hasAnswered(index)) return;
     this.#isParked = false;
     this.#answered |= 1 << index;
     this.#pass(index - 1, false, error, this);
@@ -230,17 +247,19 @@ export class Attempt implements AbortNode {
   answer(index: number, ok: boolean, outcome: unknown): void {
     if (this.hasAnswered(index)) return;
     this.#answered |= 1 << index;
+    if (this.startedAt !== 0) {
+      this.pipeline.stages[index]?.contract?.settled(ok, outcome, this);
+    }
     this.#pass(index - 1, ok, outcome, this);
   }
 
   /** Aborts what runs inside of the stage at `index` (−1: everything). */
   abortInside(index: number, reason: unknown): void {
     const former = this.#abortScope;
-    const isOver = this.#isSettled && this.#answered === 0;
-    if (former <= index || isOver) return;
+    if (former <= index) return;
     this.#abortScope = index;
     this.#abortReason = reason;
-    this.#controller?.abort(reason);
+    if (!this.#hasReturned) this.#controller?.abort(reason);
     const { stages } = this.pipeline;
     const innermost = Math.min(former, this.#entered - 1);
     for (let i = Math.max(index + 1, this.base); i <= innermost; i++) {
@@ -268,6 +287,12 @@ export class Attempt implements AbortNode {
     );
     repetition.#nextRepetition = this.#repetitions;
     this.#repetitions = repetition;
+    // The caller's abort is known to who watches only; an abort of the repeating stage's own inside
+    // does not concern what it starts anew.
+    if (this.isAborted(index)) {
+      repetition.#abortScope = Math.min(this.#abortScope, index - 1);
+      repetition.#abortReason = this.abortReason;
+    }
     repetition.#enter(index + 1);
     return repetition;
   }
@@ -275,14 +300,20 @@ export class Attempt implements AbortNode {
   /** From now on, the caller's abort reaches the stages. */
   watchCaller(): void {
     const root = this.#root();
-    if (root.#hub === undefined && root.#parentSignal !== undefined && !root.#isSettled) {
-      root.#hub = joinHub(root.#parentSignal, root);
-    }
+    const signal = root.#parentSignal;
+    if (signal === undefined || root.#hub !== undefined || root.#isSettled) return;
+    // A signal that is aborted already tells nobody any more.
+    if (signal.aborted) root.abortInside(-1, signal.reason);
+    else root.#hub = joinHub(signal, root);
   }
 
-  /** Remembers the asynchronous context of the call, for {@link inContext}. */
-  bindContext(): void {
-    this.#resource ??= new AsyncResource('FourninesCall');
+  /**
+   * Remembers the asynchronous context of the call, for {@link inContext}. A stage that does so for
+   * each call gives its index: it costs nothing where nothing of the user's runs further out. (A
+   * signal that is read remembers it too, for its listeners.)
+   */
+  bindContext(index: number = Infinity): void {
+    if (index > this.pipeline.outermostHook) this.#resource ??= new AsyncResource('FourninesCall');
   }
 
   /** Runs `fn` in the call's own asynchronous context: a shared timer or another call's end is somebody else's. */
@@ -305,6 +336,7 @@ export class Attempt implements AbortNode {
     return this.#enterDirectly();
   }
 
+  /** @internal Told by the hub of the caller's signal. */
   parentAborted(reason: unknown): void {
     this.#hub = undefined;
     this.abortInside(-1, reason);
@@ -321,18 +353,21 @@ export class Attempt implements AbortNode {
     try {
       result = this.#fn(this.context as never);
     } catch (error) {
+      this.#hasReturned = true;
       this.#pass(this.pipeline.stages.length - 1, false, error, this);
       return this.#promiseOfOutcome();
     }
     const last = this.pipeline.stages.length - 1;
     const onSuccess =
-      this.pipeline.observesSuccess || this.#hub !== undefined || this.startedAt !== 0
+      this.pipeline.observesSuccess || this.#mayJoinHub || this.startedAt !== 0
         ? (value: unknown): unknown => {
+            this.#hasReturned = true;
             this.#pass(last, true, value, this);
             return this.#takeOutcome();
           }
         : undefined;
     return Promise.resolve(result).then(onSuccess, (error: unknown) => {
+      this.#hasReturned = true;
       this.#pass(last, false, error, this);
       return this.#takeOutcome();
     });
@@ -346,12 +381,19 @@ export class Attempt implements AbortNode {
     try {
       result = this.#fn(this.context as never);
     } catch (error) {
+      this.#hasReturned = true;
       this.#pass(last, false, error, this);
       return;
     }
     Promise.resolve(result).then(
-      (value) => this.#pass(last, true, value, this),
-      (error: unknown) => this.#pass(last, false, error, this),
+      (value) => {
+        this.#hasReturned = true;
+        this.#pass(last, true, value, this);
+      },
+      (error: unknown) => {
+        this.#hasReturned = true;
+        this.#pass(last, false, error, this);
+      },
     );
   }
 
@@ -359,27 +401,39 @@ export class Attempt implements AbortNode {
   #enterStages(from: number): boolean {
     const { stages } = this.pipeline;
     for (let i = from; i < stages.length; i++) {
+      // Aborted on its way in: by a stage's own hook, or before a parked call was let go on.
+      if (this.#abortScope !== NOT_ABORTED) return this.#turnBack(i - 1);
       const stage = stages[i];
-      this.#entered = i + 1;
-      if (stage?.enter === undefined) continue;
-      const token = stage.enter(this, i);
-      if (token === REFUSED) {
-        this.#entered = i;
-        this.#pass(i - 1, false, this.#refusal, this);
-        return false;
+      if (stage?.enter !== undefined) {
+        const token = stage.enter(this, i);
+        if (token === REFUSED) {
+          this.#pass(i - 1, false, this.#refusal, this);
+          return false;
+        }
+        if (token === PARKED) {
+          // An abort while it entered did not reach it: it had no token yet.
+          if (this.#isParked && this.#abortScope < i && !this.hasAnswered(i)) {
+            stage.abort?.(this.#abortReason, this.tokens[i], this, i);
+          }
+          return false;
+        }
+        this.tokens[i] = token;
       }
-      if (token === PARKED) return false;
-      this.tokens[i] = token;
+      this.#entered = i + 1;
     }
-    if (this.#abortScope === NOT_ABORTED) return true;
-    // A stage's own hook aborted the call on its way in.
-    this.#pass(stages.length - 1, false, this.#abortReason, this);
+    return this.#abortScope === NOT_ABORTED || this.#turnBack(stages.length - 1);
+  }
+
+  /** Fails with the reason of the abort, from the stage at `from` outward: the function does not run. */
+  #turnBack(from: number): false {
+    this.#pass(from, false, this.#abortReason, this);
     return false;
   }
 
   /** Carries an outcome outward, starting with the stage at `from`. */
-  #pass(from: number, ok: boolean, outcome: unknown, via: Attempt): void {
+  #pass(from: number, ok: boolean, outcome: unknown, source: Attempt): void {
     const { stages } = this.pipeline;
+    let via = source;
     for (let i = from; i >= this.base; i--) {
       const stage = stages[i];
       if (stage === undefined) continue;
@@ -392,10 +446,10 @@ export class Attempt implements AbortNode {
       const taken = ok
         ? stage.success?.(outcome, token, this, i, via)
         : stage.failure?.(outcome, token, this, i, via);
-      if (taken === HELD) {
-        for (let passed = i + 1; passed <= from; passed++) this.#answered |= 1 << passed;
-        return;
-      }
+      if (taken === HELD) return;
+      this.#answered |= 1 << i;
+      // A repetition concerns the stage that started it; to those further out it is this attempt.
+      via = this;
     }
     this.#settle(ok, outcome);
   }
@@ -414,6 +468,22 @@ export class Attempt implements AbortNode {
     this.#outcome = outcome;
     if (ok) this.#resolve?.(outcome);
     else this.#reject?.(outcome);
+  }
+
+  /** Whether the call listens to the caller's abort, or may do so when the signal is read late. */
+  get #mayJoinHub(): boolean {
+    if (this.#hub !== undefined) return true;
+    return this.#parentSignal !== undefined && this.pipeline.abortsInside;
+  }
+
+  /** The deadline from outside of the chain: of the signal, of the caller's context, of a foreign policy's. */
+  #givenDeadline(): Deadline | undefined {
+    const given = earlier(deadlineOf(this.#parentSignal), this.#deadlineIn(this.call));
+    return earlier(given, this.#deadlineIn(this.extra));
+  }
+
+  #deadlineIn(fields: object | undefined): Deadline | undefined {
+    return (fields as { readonly deadline?: Deadline } | undefined)?.deadline;
   }
 
   #forget(repetition: Attempt): void {

@@ -23,9 +23,9 @@ function read(attempt: Attempt, field: string | symbol): unknown {
   }
 }
 
-/** What a policy that is not ours, further out, put into the context. */
+/** What a policy that is not ours, further out, put into the context; else what every object has. */
 function foreign(attempt: Attempt, field: string | symbol): unknown {
-  return attempt.extra === undefined ? undefined : Reflect.get(attempt.extra, field);
+  return Reflect.get(attempt.extra ?? Object.prototype, field);
 }
 
 function fieldsOf(attempt: Attempt): (string | symbol)[] {
@@ -38,7 +38,7 @@ function fieldsOf(attempt: Attempt): (string | symbol)[] {
 
 const handler: ProxyHandler<Attempt> = {
   get: (attempt, field) => read(attempt, field),
-  has: (attempt, field) => fieldsOf(attempt).includes(field),
+  has: (attempt, field) => fieldsOf(attempt).includes(field) || field in Object.prototype,
   ownKeys: (attempt) => fieldsOf(attempt),
   getOwnPropertyDescriptor(attempt, field) {
     if (!fieldsOf(attempt).includes(field)) return undefined;
@@ -48,4 +48,7 @@ const handler: ProxyHandler<Attempt> = {
   set: () => false,
   defineProperty: () => false,
   deleteProperty: () => false,
+  setPrototypeOf: () => false,
+  // Frozen, the record behind the context could not answer for it any more.
+  preventExtensions: () => false,
 };

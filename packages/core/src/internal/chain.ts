@@ -1,16 +1,29 @@
 import type { CallOptions } from '../call-options.ts';
+import { isComponent } from '../component.ts';
 import type { AnyPolicy } from '../policy.ts';
 import { rejectSoon } from './attempt.ts';
-import { optionsOf, parentSignal } from './parent-signal.ts';
+import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import { LONGEST_PIPELINE, Pipeline } from './pipeline.ts';
 import type { Stage } from './stage.ts';
 
 /** A policy that is not ours, or of another installed copy: run through its own `execute`. */
 export class Foreign {
   readonly policy: AnyPolicy;
+  /** Whether it keeps our contract and takes options; cockatiel's take a signal only. */
+  readonly #takesOptions: boolean;
 
   constructor(policy: AnyPolicy) {
     this.policy = policy;
+    this.#takesOptions = isComponent(policy);
+  }
+
+  execute(
+    fn: (context: object) => unknown,
+    call: CallOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const said = this.#takesOptions ? { ...call, signal } : signal;
+    return this.policy.execute(fn, said as AbortSignal | undefined);
   }
 }
 
@@ -43,9 +56,8 @@ export class Chain {
   run(fn: Fn, call: AbortSignal | CallOptions | undefined): Promise<unknown> {
     const [first] = this.#segments;
     if (this.#segments.length === 1 && first instanceof Pipeline) return first.run(fn, call);
-    if (typeof fn !== 'function') {
-      return rejectSoon(new TypeError(`execute: fn must be a function, got ${typeof fn}`));
-    }
+    const fault = faultOf(fn, call);
+    if (fault !== undefined) return rejectSoon(fault);
     const signal = parentSignal(call);
     if (signal?.aborted === true) return rejectSoon(signal.reason);
     return this.#runFrom(0, fn, optionsOf(call) ?? {}, signal, {});
@@ -61,10 +73,12 @@ export class Chain {
   ): Promise<unknown> {
     const segment = this.#segments[index];
     const isInnermost = index === this.#segments.length - 1;
-    const inner = (context: object): unknown => {
-      const merged = { ...outer, ...context };
-      const innerSignal = (context as CallOptions).signal;
-      if (innerSignal?.aborted === true) return rejectSoon(innerSignal.reason);
+    const inner = (context: object | undefined): unknown => {
+      // A foreign policy may forget the context: the signal so far stays.
+      const innerSignal =
+        parentSignal(context as CallOptions | undefined) ?? signal ?? new AbortController().signal;
+      const merged = { ...outer, ...context, signal: innerSignal };
+      if (innerSignal.aborted) return rejectSoon(innerSignal.reason);
       return isInnermost
         ? fn(merged as never)
         : this.#runFrom(index + 1, fn, call, innerSignal, merged);
@@ -72,7 +86,7 @@ export class Chain {
     if (segment instanceof Foreign) {
       // A foreign `execute` may throw instead of rejecting; ours never does.
       return new Promise((resolve) => {
-        resolve(segment.policy.execute(inner, signal));
+        resolve(segment.execute(inner, call, signal));
       });
     }
     const innerCall = signal === undefined ? call : { ...call, signal };

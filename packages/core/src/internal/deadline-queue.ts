@@ -4,7 +4,9 @@ import type { Clock, Timer } from '../clock.ts';
 export interface DeadlineNode {
   /** The moment, in monotonic milliseconds of the queue's clock. */
   expiresAt: number;
+  /** The node that is due next; the queue's own. */
   queueNext: DeadlineNode | undefined;
+  /** The node that is due before; the queue's own. */
   queuePrevious: DeadlineNode | undefined;
   /** Its time is up. It has left the queue already. */
   expire(): void;
@@ -36,6 +38,7 @@ export class DeadlineQueue {
     this.#unref = options.unref ?? false;
   }
 
+  /** Puts a node in, by its moment. */
   add(node: DeadlineNode): void {
     let before = this.#last;
     while (before !== undefined && before.expiresAt > node.expiresAt) before = before.queuePrevious;
@@ -80,7 +83,10 @@ export class DeadlineQueue {
     const lateBy = now - this.#wakeAt;
     this.#timer = undefined;
     this.#wakeAt = Infinity;
-    if (this.#first === undefined) return;
+    if (this.#first === undefined) {
+      this.#letLoopRun = true;
+      return;
+    }
     if (lateBy > STALL_MS && this.#letLoopRun) {
       this.#letLoopRun = false;
       this.#arm(now, now);

@@ -1,5 +1,5 @@
 import type { IDisposable } from 'cockatiel';
-import { reportOnce } from './report-once.ts';
+import { reportOnce, reportRejection } from './report-once.ts';
 
 /**
  * The listeners of one event. What a listener throws, or the promise that it returns rejects
@@ -38,10 +38,7 @@ export class Listeners<T> {
 
   #call(listener: (event: T) => unknown, event: T): void {
     try {
-      const result = listener(event);
-      if (result instanceof Promise) {
-        result.catch((error: unknown) => reportOnce(listener, `a listener of ${this.#role}`, error));
-      }
+      reportRejection(listener(event), listener, `a listener of ${this.#role}`);
     } catch (error) {
       reportOnce(listener, `a listener of ${this.#role}`, error);
     }

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../call-options.ts';
 import { Attempt, rejectSoon } from './attempt.ts';
-import { optionsOf, parentSignal } from './parent-signal.ts';
+import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import type { Stage } from './stage.ts';
 
 /** `answered` is a bit mask of 31 bits: a longer chain is nested. */
@@ -11,21 +11,26 @@ export class Pipeline {
   readonly stages: readonly Stage[];
   /** Whether a stage may answer, or park a call, before the function has settled. */
   readonly answersEarly: boolean;
-  /** Whether a stage aborts what is inside of it: if none does, the caller's own signal is handed on. */
+  /** Whether a stage aborts what is inside of it, or gives it a deadline: if none does, the caller's own signal is handed on. */
   readonly abortsInside: boolean;
   /** Whether a stage repeats its inside: the context then has `attempt`. */
   readonly repeats: boolean;
   /** Whether a stage wants to know at once that the caller aborted. */
   readonly watchesCaller: boolean;
+  /** The index of the outermost stage that does something with a failure. */
+  readonly outermostHook: number;
   /** Whether a stage looks at the success of a first attempt. */
   readonly observesSuccess: boolean;
 
   constructor(stages: readonly Stage[]) {
     this.stages = stages;
     this.answersEarly = stages.some((stage) => stage.answersEarly === true);
-    this.abortsInside = stages.some((stage) => stage.abortsInside === true);
+    this.abortsInside = stages.some(
+      (stage) => stage.abortsInside === true || stage.deadline !== undefined,
+    );
     this.repeats = stages.some((stage) => stage.repeats === true);
     this.watchesCaller = stages.some((stage) => stage.watchesCaller ?? stage.abort !== undefined);
+    this.outermostHook = stages.findIndex((stage) => stage.failure !== undefined);
     this.observesSuccess = stages.some(
       (stage) => stage.observesSuccess ?? stage.success !== undefined,
     );
@@ -37,9 +42,8 @@ export class Pipeline {
     call: AbortSignal | CallOptions | undefined,
     extra?: object,
   ): Promise<unknown> {
-    if (typeof fn !== 'function') {
-      return rejectSoon(new TypeError(`execute: fn must be a function, got ${typeof fn}`));
-    }
+    const fault = faultOf(fn, call);
+    if (fault !== undefined) return rejectSoon(fault);
     const signal = parentSignal(call);
     if (signal?.aborted === true) return rejectSoon(signal.reason);
     return new Attempt(this, fn, optionsOf(call), signal, extra, undefined, 0, 0).begin();

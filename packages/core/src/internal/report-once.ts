@@ -19,6 +19,17 @@ export function reportOnce(fn: object, role: string, error: unknown): void {
   process.emitWarning(warning);
 }
 
+/**
+ * Reports, once per function, that the promise which a user's function returned was rejected,
+ * where nobody waits for that promise.
+ *
+ * @param result What the function returned.
+ */
+export function reportRejection(result: unknown, fn: object, role: string): void {
+  if (typeof result !== 'object' || result === null || !('then' in result)) return;
+  Promise.resolve(result).catch((error: unknown) => reportOnce(fn, role, error));
+}
+
 function describe(error: unknown): string {
   try {
     return String(error);

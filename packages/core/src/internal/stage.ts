@@ -38,9 +38,21 @@ export interface Stage {
    * The inside succeeded. Nothing returned: the value passes on. `via` is the attempt that
    * produced the outcome: `attempt` itself, or a repetition that this stage started.
    */
-  success?(value: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
+  success?(
+    value: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
   /** The inside failed, or refused. */
-  failure?(error: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
+  failure?(
+    error: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
   /**
    * The call is aborted from further out, by the caller or by an outer stage, while the stage's
    * inside, or the stage itself, is not done. May answer at once by `attempt.answer`.
@@ -50,14 +62,28 @@ export interface Stage {
   late?(outcome: Outcome, token: unknown, attempt: Attempt, index: number, via: Attempt): void;
   /** The moment by which the inside must be done, where the stage sets one. */
   deadline?(token: unknown): Deadline | undefined;
-  /** Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
+  /** @internal Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
   readonly contract?: ContractListeners;
 }
 
 /** How something ended. */
-export type Outcome =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
+export type Outcome = Success | Failure;
+
+/** Something went well. */
+export interface Success {
+  /** Tells it from a {@link Failure}. */
+  readonly ok: true;
+  /** What came of it. */
+  readonly value: unknown;
+}
+
+/** Something failed. */
+export interface Failure {
+  /** Tells it from a {@link Success}. */
+  readonly ok: false;
+  /** Why. */
+  readonly error: unknown;
+}
 
 /** The listeners of cockatiel's contract. */
 export interface ContractListeners {

@@ -1,6 +1,8 @@
+import type { IFailureEvent, ISuccessEvent } from 'cockatiel';
 import type { CallContext, CallOptions } from '../call-options.ts';
+import { checkClock, checkName } from '../check.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import type { Component, Snapshot } from '../component.ts';
+import type { Snapshot } from '../component.ts';
 import type { Event } from '../event.ts';
 import type { Policy } from '../policy.ts';
 import { ContractEvents } from './contract-events.ts';
@@ -33,24 +35,25 @@ export abstract class StagedPolicy<
   readonly name: string;
   /** Where this policy takes its time from. */
   readonly clock: Clock;
+  /** @internal The listeners of `onSuccess` and `onFailure`. */
   readonly contract: ContractEvents;
   #pipeline: Pipeline | undefined;
 
   constructor(kind: string, options: CommonOptions) {
     this.kind = kind;
-    this.name = options.name ?? nextName(kind);
-    this.clock = options.clock ?? systemClock;
+    this.name = checkName(kind, options.name) ?? nextName(kind);
+    this.clock = checkClock(kind, options.clock) ?? systemClock;
     this.contract = new ContractEvents(kind);
     contribute(this, [this]);
   }
 
   /** A call went well. Fires only while somebody listens; costs a clock read per call. */
-  get onSuccess(): Event<Parameters<Parameters<Policy['onSuccess']>[0]>[0]> {
+  get onSuccess(): Event<ISuccessEvent> {
     return this.contract.onSuccess;
   }
 
   /** A call failed. Fires only while somebody listens. */
-  get onFailure(): Event<Parameters<Parameters<Policy['onFailure']>[0]>[0]> {
+  get onFailure(): Event<IFailureEvent> {
     return this.contract.onFailure;
   }
 
@@ -64,9 +67,4 @@ export abstract class StagedPolicy<
   }
 
   abstract snapshot(): S;
-}
-
-/** Whether something can be watched: it has a kind, a name and a snapshot. */
-export function isComponent(value: object): value is Component {
-  return 'kind' in value && 'name' in value && 'snapshot' in value;
 }

@@ -6,7 +6,10 @@ export function reportOnce(given: object, what: string, failure: unknown): void 
   reported.add(given);
   // Edge runtimes have no process warnings; there the throw is swallowed all the same.
   if (typeof process !== 'undefined' && typeof process.emitWarning === 'function') {
-    process.emitWarning(`${what}: ${describe(failure)}`, { type: 'FourninesWarning', code: 'FOURNINES_USER_FUNCTION' });
+    process.emitWarning(`${what}: ${describe(failure)}`, {
+      type: 'FourninesWarning',
+      code: 'FOURNINES_USER_FUNCTION',
+    });
   }
 }
 

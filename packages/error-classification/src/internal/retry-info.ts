@@ -20,7 +20,11 @@ function fromJson(value: unknown, depth: number): number | undefined {
     }
     return undefined;
   }
-  const { error, details, retryDelay } = value as { error?: unknown; details?: unknown; retryDelay?: unknown };
+  const { error, details, retryDelay } = value as {
+    error?: unknown;
+    details?: unknown;
+    retryDelay?: unknown;
+  };
   return duration(retryDelay) ?? fromJson(details, depth + 1) ?? fromJson(error, depth + 1);
 }
 
@@ -51,11 +55,14 @@ function fromBytes(bytes: Uint8Array): number | undefined {
 }
 
 function messages(bytes: Uint8Array, wanted: number): Uint8Array[] {
-  return [...fields(bytes)].flatMap(({ field, value }) => (field === wanted && typeof value !== 'number' ? [value] : []));
+  return [...fields(bytes)].flatMap(({ field, value }) =>
+    field === wanted && typeof value !== 'number' ? [value] : [],
+  );
 }
 
 function number(bytes: Uint8Array, wanted: number): number | undefined {
-  for (const { field, value } of fields(bytes)) if (field === wanted && typeof value === 'number') return value;
+  for (const { field, value } of fields(bytes))
+    if (field === wanted && typeof value === 'number') return value;
   return undefined;
 }
 

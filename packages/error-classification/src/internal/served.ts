@@ -23,5 +23,12 @@ function hint(value: string | undefined, otherwise: Retryable): Retryable {
 }
 
 function bodyOf(error: Fields): unknown {
-  return error.errorDetails ?? error.details ?? error.error ?? error.data ?? error.body ?? fieldsOf(error.response).data;
+  return (
+    error.errorDetails ??
+    error.details ??
+    error.error ??
+    error.data ??
+    error.body ??
+    fieldsOf(error.response).data
+  );
 }

@@ -21,6 +21,8 @@ export interface Source {
   readonly wrappers?: readonly string[];
   /** Finds the row of an error whose code said nothing, by shape, name or message. */
   readonly match?: (error: Fields) => string | undefined;
+  /** Finds the row by the message alone, where a library gives nothing better; asked after every `match`. */
+  readonly message?: (message: string) => string | undefined;
   /** As `match`, but asked last, and a cause wins over it: names that anybody may use. */
   readonly weak?: (error: Fields) => string | undefined;
   /** The row that stands in for a key without one: an unknown HTTP status means what its hundred means. */

@@ -38,7 +38,27 @@ type Cells = readonly [
 
 /** Turns the compact lines of a table file into rows. */
 export function table(source: string, lines: readonly Cells[]): ErrorTable {
-  return lines.map(([code, name, category, severity, retryable, breakerFailure, httpStatus, carriesDelay = false]) =>
-    Object.freeze({ source, code, name, category, severity, retryable, breakerFailure, httpStatus, carriesDelay }),
+  return lines.map(
+    ([
+      code,
+      name,
+      category,
+      severity,
+      retryable,
+      breakerFailure,
+      httpStatus,
+      carriesDelay = false,
+    ]) =>
+      Object.freeze({
+        source,
+        code,
+        name,
+        category,
+        severity,
+        retryable,
+        breakerFailure,
+        httpStatus,
+        carriesDelay,
+      }),
   );
 }

@@ -11,4 +11,15 @@ import { redis } from './redis.ts';
 import { x } from './x.ts';
 
 /** Every source, in the order in which an error without a known code is shown to them: a bare status comes last. */
-export const allSources: readonly Source[] = [app, pg, prisma, redis, node, fetchSource, llm, x, grpc, http];
+export const allSources: readonly Source[] = [
+  app,
+  pg,
+  prisma,
+  redis,
+  node,
+  fetchSource,
+  llm,
+  x,
+  grpc,
+  http,
+];

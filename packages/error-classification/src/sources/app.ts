@@ -13,7 +13,9 @@ export const app: Source = {
   wrappers: [...BUILT_IN],
   refine: {
     ECIRCUITOPEN: (error) =>
-      error.isIsolatedCircuitError === true || error.state === 'isolated' ? 'ECIRCUITOPEN:isolated' : undefined,
+      error.isIsolatedCircuitError === true || error.state === 'isolated'
+        ? 'ECIRCUITOPEN:isolated'
+        : undefined,
   },
   match(error) {
     // cockatiel's errors have neither name nor code, but a brand.
@@ -36,5 +38,7 @@ export const app: Source = {
 
 function ownDelay(error: Fields): Adjustment | undefined {
   const { retryAfterMs } = error;
-  return typeof retryAfterMs === 'number' && retryAfterMs >= 0 && Number.isFinite(retryAfterMs) ? { retryAfterMs } : undefined;
+  return typeof retryAfterMs === 'number' && retryAfterMs >= 0 && Number.isFinite(retryAfterMs)
+    ? { retryAfterMs }
+    : undefined;
 }

@@ -12,9 +12,18 @@ const REFUSED = /^(?:bad port|unknown scheme)$|scheme (?:is not supported|must b
 export const fetchSource: Source = {
   tables: [undiciErrors, fetchErrors],
   byCode: (key) => key.startsWith('UND_ERR_'),
-  wrappers: ['UND_ERR_REQ_RETRY', 'UND_ERR_RESPONSE', WRAPPER, 'TypeError:terminated', 'AbortError', 'TimeoutError', 'AggregateError'],
+  wrappers: [
+    'UND_ERR_REQ_RETRY',
+    'UND_ERR_RESPONSE',
+    WRAPPER,
+    'TypeError:terminated',
+    'AbortError',
+    'TimeoutError',
+    'AggregateError',
+  ],
   refine: {
-    UND_ERR_SOCKET: (error) => (fieldsOf(error.socket).bytesWritten === 0 ? 'UND_ERR_SOCKET:unsent' : undefined),
+    UND_ERR_SOCKET: (error) =>
+      fieldsOf(error.socket).bytesWritten === 0 ? 'UND_ERR_SOCKET:unsent' : undefined,
   },
   match(error) {
     // Node 26 gives HTTPParserError no code.
@@ -26,7 +35,9 @@ export const fetchSource: Source = {
   },
   weak(error) {
     const name = nameOf(error);
-    return name === 'AbortError' || name === 'TimeoutError' || name === 'AggregateError' ? name : undefined;
+    return name === 'AbortError' || name === 'TimeoutError' || name === 'AggregateError'
+      ? name
+      : undefined;
   },
 };
 

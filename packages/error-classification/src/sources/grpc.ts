@@ -18,13 +18,20 @@ export const grpcOnly: Source = { ...grpc, match: statusKey };
 
 function statusKey(error: Fields): string | undefined {
   const { code } = error;
-  return typeof code === 'number' && Number.isInteger(code) && code >= 1 && code <= 16 ? String(code) : undefined;
+  return typeof code === 'number' && Number.isInteger(code) && code >= 1 && code <= 16
+    ? String(code)
+    : undefined;
 }
 
 /** A number alone proves nothing: DOMException and child processes number their errors, too. */
 function isGrpc(error: Fields): boolean {
   if (typeof error.code !== 'number') return false;
-  if (error.metadata !== undefined || error.rawMessage !== undefined || error.name === 'ConnectError') return true;
+  if (
+    error.metadata !== undefined ||
+    error.rawMessage !== undefined ||
+    error.name === 'ConnectError'
+  )
+    return true;
   return new RegExp(`^${error.code} [A-Z_]+: `).test(text(error.message));
 }
 
@@ -35,7 +42,8 @@ function adjust(error: Fields, row: ErrorRow): Adjustment | undefined {
   if (pushback !== undefined) {
     return /^\d{1,10}$/.test(pushback) ? { retryAfterMs: Number(pushback) } : { retryable: 'no' };
   }
-  const retryAfterMs = retryDelayOf(error.statusDetails ?? error.details) ?? retryDelayOf(binaryStatus(metadata));
+  const retryAfterMs =
+    retryDelayOf(error.statusDetails ?? error.details) ?? retryDelayOf(binaryStatus(metadata));
   if (retryAfterMs === undefined) return undefined;
   return { retryAfterMs, ...(row.code === '8' && { retryable: 'yes' as const }) };
 }

@@ -18,14 +18,20 @@ export const http: Source = {
     ERR_BAD_RESPONSE: 'axios:ERR_BAD_RESPONSE',
     ERR_BAD_REQUEST: 'axios:ERR_BAD_REQUEST',
   },
-  wrappers: ['axios:ERR_NETWORK', 'axios:ERR_BAD_RESPONSE', 'axios:ERR_BAD_REQUEST', 'problem+json'],
+  wrappers: [
+    'axios:ERR_NETWORK',
+    'axios:ERR_BAD_RESPONSE',
+    'axios:ERR_BAD_REQUEST',
+    'problem+json',
+  ],
   match(error) {
     const status = statusOf(error);
     const problem = PROBLEM.exec(text(error.type));
     if (problem !== null) return `problem:#${problem[1] ?? ''}`;
     if (status === undefined) return isProblem(error) ? 'problem+json' : undefined;
     if (status === 403 && isRateLimited(error)) return '403:retry-after';
-    if (status === 413 && headerOf(headersOf(error), 'retry-after') !== undefined) return '413:retry-after';
+    if (status === 413 && headerOf(headersOf(error), 'retry-after') !== undefined)
+      return '413:retry-after';
     return String(status);
   },
   // RFC 9110 §15: an unrecognized status is treated as the x00 of its class.
@@ -35,10 +41,15 @@ export const http: Source = {
 
 /** RFC 9457 without a status: only a known type says anything; the table's row says that nothing is known. */
 function isProblem(error: Fields): boolean {
-  return headerOf(headersOf(error), 'content-type')?.startsWith('application/problem+json') === true;
+  return (
+    headerOf(headersOf(error), 'content-type')?.startsWith('application/problem+json') === true
+  );
 }
 
 function isRateLimited(error: Fields): boolean {
   const headers = headersOf(error);
-  return headerOf(headers, 'retry-after') !== undefined || headerOf(headers, 'x-ratelimit-remaining')?.trim() === '0';
+  return (
+    headerOf(headers, 'retry-after') !== undefined ||
+    headerOf(headers, 'x-ratelimit-remaining')?.trim() === '0'
+  );
 }

@@ -13,10 +13,25 @@ const CLASSES = new Set([
   'ContentFilterFinishReasonError',
 ]);
 /** Words that anybody's error may carry: they count only in the shape of an LLM provider's error. */
-const COMMON = new Set(['conflict', 'server_error', 'slow_down', 'api_error', 'timeout_error', 'conflict_error', 'not_found_error', 'permission_error', 'authentication_error', 'billing_error', 'invalid_request_error']);
+const COMMON = new Set([
+  'conflict',
+  'server_error',
+  'slow_down',
+  'api_error',
+  'timeout_error',
+  'conflict_error',
+  'not_found_error',
+  'permission_error',
+  'authentication_error',
+  'billing_error',
+  'invalid_request_error',
+]);
 const KEYS = new Set([...openaiErrors, ...anthropicErrors].map((row) => row.code));
 const TOO_LONG = 'invalid_request_error:prompt is too long';
-const STATUS_NAMES = new Map<unknown, string>([[429, 'RESOURCE_EXHAUSTED'], [503, 'UNAVAILABLE']]);
+const STATUS_NAMES = new Map<unknown, string>([
+  [429, 'RESOURCE_EXHAUSTED'],
+  [503, 'UNAVAILABLE'],
+]);
 /** A message longer than this is not searched for JSON. */
 const MAX_JSON = 65_536;
 
@@ -39,10 +54,22 @@ function providerKey(error: Fields): string | undefined {
   const inner = fieldsOf(body.error);
   const failed = fieldsOf(fieldsOf(error.response).error);
   const isProvider =
-    error.error !== undefined || error.requestID !== undefined || error.request_id !== undefined || error.type === 'error';
+    error.error !== undefined ||
+    error.requestID !== undefined ||
+    error.request_id !== undefined ||
+    error.type === 'error';
   const words = [
-    fieldsOf(inner.details).error_code, fieldsOf(body.details).error_code, fieldsOf(error.details).error_code,
-    error.errorCode, error.code, body.code, inner.code, failed.code, inner.type, body.type, error.type,
+    fieldsOf(inner.details).error_code,
+    fieldsOf(body.details).error_code,
+    fieldsOf(error.details).error_code,
+    error.errorCode,
+    error.code,
+    body.code,
+    inner.code,
+    failed.code,
+    inner.type,
+    body.type,
+    error.type,
   ];
   for (const word of words) {
     if (typeof word !== 'string' || !KEYS.has(word) || (COMMON.has(word) && !isProvider)) continue;
@@ -65,7 +92,8 @@ function geminiKey(error: Fields): string | undefined {
 }
 
 function geminiStatus(error: Fields): Fields | undefined {
-  if (error.name === 'GoogleGenerativeAIFetchError') return { status: STATUS_NAMES.get(error.status), details: error.errorDetails };
+  if (error.name === 'GoogleGenerativeAIFetchError')
+    return { status: STATUS_NAMES.get(error.status), details: error.errorDetails };
   if (typeof error.status === 'string' && typeof error.code === 'number') return error;
   const body = fieldsOf(error.error);
   if (typeof body.status === 'string') return body;

@@ -12,14 +12,17 @@ export const node: Source = {
   aliases: { EAI_NONAME: 'ENOTFOUND', EAI_NODATA: 'ENODATA' },
   refine: {
     ECONNRESET: (error) =>
-      error.syscall === 'connect' || text(error.message).includes('before secure TLS connection was established')
+      error.syscall === 'connect' ||
+      text(error.message).includes('before secure TLS connection was established')
         ? 'ECONNRESET:connect'
         : undefined,
     ETIMEDOUT: timeoutVariant,
     ENOENT: (error) => (error.syscall === 'connect' ? 'ENOENT:connect' : undefined),
     EACCES: (error) => (error.syscall === 'connect' ? 'EACCES:connect' : undefined),
     ERR_HTTP2_STREAM_ERROR: (error) =>
-      text(error.message).includes('NGHTTP2_REFUSED_STREAM') ? 'ERR_HTTP2_STREAM_ERROR:NGHTTP2_REFUSED_STREAM' : undefined,
+      text(error.message).includes('NGHTTP2_REFUSED_STREAM')
+        ? 'ERR_HTTP2_STREAM_ERROR:NGHTTP2_REFUSED_STREAM'
+        : undefined,
   },
   match: (error) => (text(error.code).startsWith('ERR_SSL_') ? 'ERR_SSL_*' : undefined),
 };
@@ -28,7 +31,8 @@ export const node: Source = {
 function timeoutVariant(error: Fields): string | undefined {
   if (error.syscall === 'connect') return 'ETIMEDOUT:connect';
   if (error.syscall !== undefined) return undefined;
-  if (error.name === 'TimeoutError' || error.isTaskCancelledError === true) return 'app/TimeoutError';
+  if (error.name === 'TimeoutError' || error.isTaskCancelledError === true)
+    return 'app/TimeoutError';
   const message = text(error.message);
   if (message.startsWith('Timed out after')) return 'app/opossum:ETIMEDOUT';
   return message.startsWith('connect ETIMEDOUT') ? 'ETIMEDOUT:connect' : undefined;

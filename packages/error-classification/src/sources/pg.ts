@@ -16,9 +16,28 @@ const POOLER_MESSAGES = [
 
 /** A SQLSTATE without a row means what its class means (SQL standard; PostgreSQL appendix A). */
 const CLASSES: Readonly<Record<string, string>> = {
-  '08': '08000', '0A': '0A000', '21': '21000', '22': '22000', '23': '23000', '25': '25001', '26': '26000', '28': '28000',
-  '2B': '2BP01', '3D': '3D000', '3F': '3F000', '40': '40000', '42': '42601', '44': '44000', '53': '53000', '54': '54000',
-  '55': '55000', '57': '57000', '58': '58000', F0: 'F0000', P0: 'P0001', XX: 'XX000',
+  '08': '08000',
+  '0A': '0A000',
+  '21': '21000',
+  '22': '22000',
+  '23': '23000',
+  '25': '25001',
+  '26': '26000',
+  '28': '28000',
+  '2B': '2BP01',
+  '3D': '3D000',
+  '3F': '3F000',
+  '40': '40000',
+  '42': '42601',
+  '44': '44000',
+  '53': '53000',
+  '54': '54000',
+  '55': '55000',
+  '57': '57000',
+  '58': '58000',
+  F0: 'F0000',
+  P0: 'P0001',
+  XX: 'XX000',
 };
 
 const MESSAGES = new Map(pgClientErrors.map((row) => [row.code.slice('msg:'.length), row.code]));
@@ -29,17 +48,22 @@ export const pg: Source = {
   tables: [pgErrors, pgbouncerErrors, pgClientErrors],
   refine: {
     '08P01': poolerVariant,
-    '57014': (error) => (text(error.message).includes('due to user request') ? '57014:due to user request' : undefined),
+    '57014': (error) =>
+      text(error.message).includes('due to user request') ? '57014:due to user request' : undefined,
     '0A000': (error) =>
       text(error.message).includes('cached plan must not change result type')
         ? '0A000:cached plan must not change result type'
         : undefined,
     XX000: (error) =>
-      text(error.message).includes('tuple concurrently updated') ? 'XX000:tuple concurrently updated' : undefined,
+      text(error.message).includes('tuple concurrently updated')
+        ? 'XX000:tuple concurrently updated'
+        : undefined,
   },
   match(error) {
-    return sqlClass(error.code) ?? sqlClass(error.sqlState) ?? sqlClass(error.originalCode) ?? clientMessage(error);
+    return sqlClass(error.code) ?? sqlClass(error.sqlState) ?? sqlClass(error.originalCode);
   },
+  message: (message) =>
+    message.startsWith(DEAD_CLIENT) ? `msg:${DEAD_CLIENT}` : MESSAGES.get(message),
 };
 
 function poolerVariant(error: Fields): string | undefined {
@@ -48,10 +72,7 @@ function poolerVariant(error: Fields): string | undefined {
 }
 
 function sqlClass(code: unknown): string | undefined {
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? CLASSES[code.slice(0, 2)] : undefined;
-}
-
-function clientMessage(error: Fields): string | undefined {
-  const message = text(error.message);
-  return message.startsWith(DEAD_CLIENT) ? `msg:${DEAD_CLIENT}` : MESSAGES.get(message);
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)
+    ? CLASSES[code.slice(0, 2)]
+    : undefined;
 }

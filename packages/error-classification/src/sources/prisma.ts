@@ -45,13 +45,16 @@ export const prisma: Source = {
   ],
   refine: {
     P2028: (error) =>
-      text(error.message).includes('Unable to start a transaction') ? 'P2028:Unable to start a transaction' : undefined,
+      text(error.message).includes('Unable to start a transaction')
+        ? 'P2028:Unable to start a transaction'
+        : undefined,
   },
   match(error) {
     const kind = text(error.kind);
     if (kind !== '' && KINDS[kind] !== undefined) return KINDS[kind];
     const name = nameOf(error);
-    if (name === 'SqlConnectionError') return error.transient === false ? 'SqlConnectionError:permanent' : name;
+    if (name === 'SqlConnectionError')
+      return error.transient === false ? 'SqlConnectionError:permanent' : name;
     return CLASSES.has(name) ? name : undefined;
   },
   inner: hiddenError,

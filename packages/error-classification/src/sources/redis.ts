@@ -5,15 +5,30 @@ import { nodeRedisErrors } from '../tables/node-redis.ts';
 import { redisErrors } from '../tables/redis.ts';
 
 /** Classes of ioredis and node-redis for an error that the server sent. */
-const REPLY_CLASSES = new Set(['ReplyError', 'ErrorReply', 'SimpleError', 'BlobError', 'MultiErrorReply']);
+const REPLY_CLASSES = new Set([
+  'ReplyError',
+  'ErrorReply',
+  'SimpleError',
+  'BlobError',
+  'MultiErrorReply',
+]);
 /** First words that other people's errors may start with, too: they count only with proof that Redis spoke. */
 const AMBIGUOUS = new Set(['MOVED', 'ASK', 'LOADING', 'OOM', 'BUSY', 'DENIED', 'REDIRECT']);
 const PROOF = /edis\b|^OOM command not allowed|^(?:MOVED|ASK|REDIRECT) (?:\d+ )?\S+:\d+$/;
 
 const REPLIES = new Set(redisErrors.map((row) => row.code));
 const ERR_REPLIES = redisErrors.map((row) => row.code).filter((code) => code.startsWith('ERR '));
-const CLASSES = new Set([...ioredisErrors, ...nodeRedisErrors].map((row) => row.code).filter((code) => !code.includes(':')));
-const MESSAGES = ioredisErrors.map((row) => row.code).filter((code) => code.startsWith('msg:'));
+const CLASSES = new Set(
+  [...ioredisErrors, ...nodeRedisErrors]
+    .map((row) => row.code)
+    .filter((code) => !code.includes(':')),
+);
+const MESSAGES = new Map(
+  ioredisErrors.flatMap(({ code }) =>
+    code.startsWith('msg:') ? [[code.slice('msg:'.length), code] as const] : [],
+  ),
+);
+const REDIRECTIONS = 'Too many Cluster redirections';
 const ABORTED = 'AbortError:Command aborted due to connection close';
 
 /** Redis and Valkey, ioredis and node-redis. */
@@ -23,24 +38,46 @@ export const redis: Source = {
   match(error) {
     const name = nameOf(error);
     if (CLASSES.has(name)) return name;
-    if (name === 'SocketTimeoutDuringMaintenanceError') return 'CommandTimeoutDuringMaintenanceError';
+    if (name === 'SocketTimeoutDuringMaintenanceError')
+      return 'CommandTimeoutDuringMaintenanceError';
     const message = text(error.message);
     // ioredis' AbortError is the connection's end, not somebody's cancellation.
-    if (name === 'AbortError' && message.startsWith('Command aborted due to connection close')) return ABORTED;
-    return reply(error, name, message) ?? MESSAGES.find((key) => message.startsWith(key.slice('msg:'.length)));
+    if (name === 'AbortError' && message.startsWith('Command aborted due to connection close'))
+      return ABORTED;
+    return REPLY_CLASSES.has(name) ? reply(error, message) : undefined;
+  },
+  message(message) {
+    // Replies begin with a word in capitals; almost no other message has two of them in front.
+    if (isCapital(message.charCodeAt(0)) && isCapital(message.charCodeAt(1)))
+      return unprovenReply(message);
+    return (
+      MESSAGES.get(message) ??
+      (message.startsWith(REDIRECTIONS) ? `msg:${REDIRECTIONS}` : undefined)
+    );
   },
 };
 
-function reply(error: Fields, name: string, message: string): string | undefined {
-  const first = message.charCodeAt(0);
-  if (first < 65 || first > 90) return undefined;
-  const isReply = REPLY_CLASSES.has(name);
-  if (isReply && AMBIGUOUS.has(text(error.code))) return text(error.code);
+/** A reply that a Redis client has marked as such. */
+function reply(error: Fields, message: string): string | undefined {
+  return AMBIGUOUS.has(text(error.code)) ? text(error.code) : replyKey(message);
+}
+
+/** A message that reads like a reply. */
+function unprovenReply(message: string): string | undefined {
+  const key = replyKey(message);
+  return key !== undefined && AMBIGUOUS.has(key) && !PROOF.test(message) ? undefined : key;
+}
+
+function replyKey(message: string): string | undefined {
   if (message.startsWith('ERR ')) {
-    return ERR_REPLIES.find((key) => message.toLowerCase().startsWith(key.toLowerCase()));
+    const lower = message.toLowerCase();
+    return ERR_REPLIES.find((key) => lower.startsWith(key.toLowerCase()));
   }
   const space = message.indexOf(' ');
   const word = space === -1 ? message : message.slice(0, space);
-  if (!REPLIES.has(word)) return undefined;
-  return isReply || !AMBIGUOUS.has(word) || PROOF.test(message) ? word : undefined;
+  return REPLIES.has(word) ? word : undefined;
+}
+
+function isCapital(char: number): boolean {
+  return char >= 65 && char <= 90;
 }

@@ -58,7 +58,9 @@ function problemKey(type: unknown): string | undefined {
 /** v1.1: `{ code: 88, message: 'Rate limit exceeded' }`. */
 function numericKey(error: Fields): string | undefined {
   const { code } = error;
-  return typeof code === 'number' && KEYS.has(String(code)) && typeof error.message === 'string' ? String(code) : undefined;
+  return typeof code === 'number' && KEYS.has(String(code)) && typeof error.message === 'string'
+    ? String(code)
+    : undefined;
 }
 
 function statusKey(error: Fields): string | undefined {
@@ -70,7 +72,10 @@ function statusKey(error: Fields): string | undefined {
 function isFromX(error: Fields): boolean {
   const response = fieldsOf(error.response);
   const config = fieldsOf(error.config);
-  if ([error.url, response.url, config.url, config.baseURL].some((url) => HOST.test(text(url)))) return true;
+  if ([error.url, response.url, config.url, config.baseURL].some((url) => HOST.test(text(url))))
+    return true;
   if (nameOf(error) === 'ApiResponseError') return true;
-  return statusOf(error) !== undefined && headerOf(headersOf(error), 'x-rate-limit-reset') !== undefined;
+  return (
+    statusOf(error) !== undefined && headerOf(headersOf(error), 'x-rate-limit-reset') !== undefined
+  );
 }

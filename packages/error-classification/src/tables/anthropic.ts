@@ -3,7 +3,15 @@ import { table, type ErrorTable } from '../internal/table.ts';
 /** Anthropic. Notes and references of each row: `error-codes.json`. */
 export const anthropicErrors: ErrorTable = /* @__PURE__ */ table('anthropic', [
   ['invalid_request_error', '400', 'validation', 'low', 'no', false, 400],
-  ['invalid_request_error:prompt is too long', 'context window exceeded', 'limit-exceeded', 'low', 'no', false, 413],
+  [
+    'invalid_request_error:prompt is too long',
+    'context window exceeded',
+    'limit-exceeded',
+    'low',
+    'no',
+    false,
+    413,
+  ],
   ['authentication_error', '401', 'authentication', 'critical', 'no', true, 500],
   ['billing_error', '402', 'quota', 'critical', 'no', true, 503],
   ['permission_error', '403', 'authorization', 'high', 'no', false, 500],

@@ -20,6 +20,14 @@ export const openaiErrors: ErrorTable = /* @__PURE__ */ table('openai', [
   ['APIConnectionError', 'network', 'network', 'high', 'yes', true, 503],
   ['APIConnectionTimeoutError', 'timeout', 'timeout', 'high', 'yes', true, 504],
   ['APIUserAbortError', 'caller aborted', 'cancelled', 'low', 'no', false, 499],
-  ['LengthFinishReasonError', 'output cut at max tokens', 'limit-exceeded', 'low', 'no', false, 502],
+  [
+    'LengthFinishReasonError',
+    'output cut at max tokens',
+    'limit-exceeded',
+    'low',
+    'no',
+    false,
+    502,
+  ],
   ['ContentFilterFinishReasonError', 'content filter', 'validation', 'low', 'no', false, 422],
 ]);

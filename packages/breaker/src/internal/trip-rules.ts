@@ -1,0 +1,55 @@
+import type { TripRule, TripWindow } from '../trip-report.ts';
+import type { Settings } from './settings.ts';
+
+type Limits = Pick<
+  Settings,
+  'failureThreshold' | 'failureRateThreshold' | 'minimumCalls' | 'slowCallRateThreshold'
+>;
+
+/** Which rule of the closed state holds, if one does. Calls that still run count for the slow rate alone. */
+export function brokenRule(limits: Limits, window: TripWindow): TripRule | undefined {
+  const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
+  if (consecutiveFailures >= limits.failureThreshold) return 'failure-threshold';
+  if (
+    failures > 0 &&
+    calls >= limits.minimumCalls &&
+    failures / calls >= limits.failureRateThreshold
+  ) {
+    return 'failure-rate';
+  }
+  const seen = calls + slowInFlight;
+  const allSlow = slow + slowInFlight;
+  if (
+    allSlow > 0 &&
+    seen >= limits.minimumCalls &&
+    allSlow / seen >= limits.slowCallRateThreshold
+  ) {
+    return 'slow-call-rate';
+  }
+  return undefined;
+}
+
+/** The rule with its numbers, for a human. */
+export function inequality(rule: TripRule, settings: Settings, window: TripWindow): string {
+  const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
+  const seen = calls + slowInFlight;
+  const allSlow = slow + slowInFlight;
+  const lines: Readonly<Record<TripRule, () => string>> = {
+    'failure-threshold': () =>
+      `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`,
+    'failure-rate': () =>
+      `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`,
+    'slow-call-rate': () =>
+      `${allSlow} of ${seen} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(allSlow, seen)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`,
+    'half-open': () =>
+      `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    ramp: () =>
+      `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    'open-on': () => 'the dependency asked for it (openOn)',
+  };
+  return lines[rule]();
+}
+
+function ratio(part: number, whole: number): string {
+  return String(Number((part / whole).toFixed(4)));
+}

@@ -1,0 +1,89 @@
+/** What stands in a log where a secret stood. */
+const REDACTED = '[redacted]';
+
+/** Names whose values are secrets, whatever they hold. */
+const SECRET_NAME =
+  /pass(?:word|wd|phrase)?$|^pwd$|secret|token|authorization|cookie|api[-_]?key|access[-_]?key|private[-_]?key|credential|session|signature|^sid$|^jwt$|^auth$|bearer|^dsn$|connection[-_]?string/i;
+
+const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
+const HEADER =
+  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token|api-key)(["']?\s*[:=]\s*)[^\r\n]*/gi;
+const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+)[\w~+/.=:-]{6,}/gi;
+const ASSIGNMENT =
+  /(["']?\b[\w-]*(?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|session(?:id)?|signature|x-amz-signature|sig|auth)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/gi;
+const JWT = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g;
+/** Keys that give themselves away: OpenAI and Anthropic, GitHub, AWS, Google, Slack, Stripe, npm. */
+const VENDOR_KEY =
+  /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{10,}|npm_\w{30,})/g;
+
+/** A text without the secrets that can be told from its form, cut to `limit` characters. */
+export function redactText(value: string, limit: number): string {
+  // Cut first, with room for what redaction shortens: a message of megabytes must not cost a log line its time.
+  const cut = value.length > limit * 2 ? value.slice(0, limit * 2) : value;
+  const clean = cut
+    .replace(PEM, REDACTED)
+    .replace(URL_CREDENTIALS, `$1${REDACTED}@`)
+    .replace(HEADER, `$1$2${REDACTED}`)
+    .replace(SCHEME, `$1$2${REDACTED}`)
+    .replace(JWT, REDACTED)
+    .replace(VENDOR_KEY, REDACTED)
+    .replace(ASSIGNMENT, `$1${REDACTED}`);
+  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+/** Whether a property of this name is a secret. */
+function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** A plain, bounded, acyclic JSON copy without secrets. Getters and proxies that throw are left out. */
+export function redactValue(value: unknown, limit: number, depth: number = 0): unknown {
+  switch (typeof value) {
+    case 'string':
+      return redactText(value, limit);
+    case 'number':
+      return Number.isFinite(value) ? value : String(value);
+    case 'boolean':
+      return value;
+    case 'bigint':
+      return String(value);
+    case 'object':
+      return value === null ? null : redactObject(value, limit, depth);
+    default:
+      return undefined;
+  }
+}
+
+function redactObject(value: object, limit: number, depth: number): unknown {
+  if (depth >= 5) return '[deep]';
+  try {
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    if (Array.isArray(value))
+      return value.slice(0, 50).map((item) => redactValue(item, limit, depth + 1) ?? null);
+    const copy: Record<string, unknown> = {};
+    for (const name of Object.keys(value).slice(0, 50)) {
+      const inner: unknown = isSecretName(name)
+        ? REDACTED
+        : readAndRedact(value, name, limit, depth);
+      if (inner !== undefined)
+        Object.defineProperty(copy, name, {
+          value: inner,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+    }
+    return copy;
+  } catch {
+    return '[unreadable]';
+  }
+}
+
+function readAndRedact(value: object, name: string, limit: number, depth: number): unknown {
+  try {
+    return redactValue(Reflect.get(value, name), limit, depth + 1);
+  } catch {
+    return '[unreadable]';
+  }
+}

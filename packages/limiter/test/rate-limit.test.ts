@@ -1,0 +1,80 @@
+import { manualClock } from '@fournines/core/testing';
+import { describe, expect, it } from 'vitest';
+import { rateLimit } from '../src/index.ts';
+
+describe('rateLimit', () => {
+  it('admits a burst, then evenly, and says exactly when to come back', async () => {
+    const clock = manualClock();
+    const policy = rateLimit({ limit: 10, interval: 1_000, burst: 3, clock, name: 'x' });
+    for (let i = 0; i < 3; i++) expect(await policy.execute(() => i)).toBe(i);
+    await expect(policy.execute(() => 4)).rejects.toMatchObject({
+      code: 'ELIMITED',
+      retryAfterMs: 100,
+      message: 'x: more than 10 calls in 1000 ms',
+    });
+    await clock.advance(99);
+    await expect(policy.execute(() => 4)).rejects.toMatchObject({ retryAfterMs: 1 });
+    await clock.advance(1);
+    expect(await policy.execute(() => 4)).toBe(4);
+    await expect(policy.execute(() => 5)).rejects.toMatchObject({ retryAfterMs: 100 });
+    expect(policy.snapshot()).toEqual({
+      status: 'up',
+      counts: { admitted: 4, queued: 0, rejected: { rate: 3 } },
+      gauges: { limit: 10, inFlight: 0, queued: 0 },
+    });
+  });
+
+  it('admits limit calls at once by default, and no more after a long pause', async () => {
+    const clock = manualClock();
+    const policy = rateLimit({ limit: 5, interval: 1_000, clock });
+    const admitted = (): number =>
+      Array.from({ length: 20 }, () => policy.tryAcquire()).filter(({ granted }) => granted).length;
+    expect(admitted()).toBe(5);
+    await clock.advance(3_600_000);
+    expect(admitted()).toBe(5);
+  });
+
+  it('takes fractions: fewer than one call in an interval', async () => {
+    const clock = manualClock();
+    const policy = rateLimit({ limit: 0.5, interval: 1_000, clock });
+    expect(await policy.execute(() => 1)).toBe(1);
+    await expect(policy.execute(() => 2)).rejects.toMatchObject({ retryAfterMs: 2_000 });
+  });
+
+  it('resize takes effect at once and keeps what was used up', async () => {
+    const clock = manualClock();
+    const policy = rateLimit({ limit: 1, interval: 1_000, clock });
+    const changes: unknown[] = [];
+    using _ = policy.onLimitChange(({ from, to }) => changes.push([from, to]));
+    await policy.execute(() => 1);
+    policy.resize(10, 1);
+    await expect(policy.execute(() => 2)).rejects.toMatchObject({ retryAfterMs: 1_000 });
+    await clock.advance(1_000);
+    await policy.execute(() => 2);
+    await expect(policy.execute(() => 3)).rejects.toMatchObject({ retryAfterMs: 100 });
+    expect(changes).toEqual([[1, 10]]);
+    expect(() => policy.resize(0)).toThrow('rateLimit: limit must be > 0, got 0');
+  });
+
+  it('counts what runs', async () => {
+    const policy = rateLimit({ limit: 10, interval: 1_000 });
+    using permit = policy.tryAcquire();
+    expect(permit.granted).toBe(true);
+    expect(policy.snapshot().gauges.inFlight).toBe(1);
+    await expect(policy.execute(() => Promise.reject(0))).rejects.toBe(0);
+    expect(policy.snapshot().gauges.inFlight).toBe(1);
+    if (permit.granted) permit.success();
+    expect(policy.snapshot().gauges.inFlight).toBe(0);
+  });
+
+  it.each([
+    [{ limit: 0, interval: 1 }, 'rateLimit: limit must be > 0, got 0'],
+    [{ limit: 1 }, 'rateLimit: interval must be > 0, got undefined'],
+    [{ limit: 1, interval: 1, burst: 0 }, 'rateLimit: burst must be an integer >= 1, got 0'],
+    [{ limit: 1, interval: 1, points: 1 }, "rateLimit: unknown option 'points'"],
+    [{ limit: 1, interval: 1, redis: {}, key: 'k' }, 'rateLimit: redis.evalsha must be a function'],
+    [undefined, 'rateLimit: options must be an object, got undefined'],
+  ])('refuses the options %j', (options, message) => {
+    expect(() => rateLimit(options as never)).toThrow(message);
+  });
+});
