@@ -17,6 +17,14 @@ export type {
   TransitionReason,
 } from './events.ts';
 export type { ExportedCircuit, ExportedWindow } from './exported-circuit.ts';
+export {
+  type Fleet,
+  type FleetOpening,
+  type FleetOptions,
+  type FleetRedis,
+  type FleetSubscriber,
+  fleet,
+} from './fleet.ts';
 export type {
   BreakInfo,
   CircuitBreakerOptions,
