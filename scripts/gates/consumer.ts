@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { run } from '../run.ts';
@@ -52,11 +52,18 @@ export async function makeConsumer(more: Readonly<Record<string, string>>): Prom
 
 /** What the packages' README blocks may import besides: their peers and development versions of them. */
 export function documentedDependencies(): Record<string, string> {
-  const manifests = [readManifest(root), ...readPackages().map(({ manifest }) => manifest)];
+  const examples = globSync('examples/*', { cwd: root }).map((folder) =>
+    readManifest(path.join(root, folder)),
+  );
+  const manifests = [
+    readManifest(root),
+    ...examples,
+    ...readPackages().map(({ manifest }) => manifest),
+  ];
   const wanted = new Set(
     manifests.flatMap(({ peerDependencies }) => Object.keys(peerDependencies ?? {})),
   );
-  for (const name of ['@types/node', 'cockatiel']) wanted.add(name);
+  for (const name of ['@types/node', 'cockatiel', 'pg']) wanted.add(name);
   const found: Record<string, string> = {};
   for (const { dependencies, devDependencies } of manifests) {
     for (const [name, version] of Object.entries({ ...devDependencies, ...dependencies })) {

@@ -55,6 +55,18 @@ export interface CircuitBreakerSnapshot extends Snapshot {
   };
 }
 
+/** What an action answers. */
+export interface ActionResult {
+  /** The state of the circuit afterwards. */
+  readonly state: CircuitState;
+}
+
+/** One isolation. Dispose it to end it. */
+export interface Isolation extends Disposable {
+  /** Ends it; nothing happens the second time. */
+  dispose(): void;
+}
+
 /** A circuit breaker. */
 export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapshot> {
   /** The state now. Stays `open` until a call probes; reading it changes nothing. */
@@ -75,7 +87,7 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
   readonly actions: Readonly<
     Record<
       'reset' | 'isolate' | 'release',
-      (input: Readonly<Record<string, unknown>>) => { readonly state: CircuitState }
+      (input: Readonly<Record<string, unknown>>) => ActionResult
     >
   >;
   /** Asks for leave in a first step and tells the outcome in a second: for streams, consumers, sockets. Makes no promise and never throws. */
@@ -84,7 +96,7 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
    * Refuses every call until what it returns is disposed; with several, until all are. Then the
    * circuit probes, or is closed as it was before. Enforced also by a shadow.
    */
-  isolate(reason?: string): Disposable & { dispose(): void };
+  isolate(reason?: string): Isolation;
   /** Closes the circuit, forgets the window and ends every isolation. */
   reset(): void;
   /**

@@ -39,6 +39,12 @@ export interface CircuitBreakersOptions extends CommonOptions {
   readonly maxOpenRatio?: number;
 }
 
+/** What the action `reset` answers. */
+export interface ResetResult {
+  /** The names of the breakers that were reset. */
+  readonly reset: readonly string[];
+}
+
 /** Breakers by key: a registry, and itself a policy that reads the call's `key`. */
 export interface CircuitBreakers extends Policy {
   /** How many there are. */
@@ -57,10 +63,7 @@ export interface CircuitBreakers extends Policy {
   parts(): Iterable<Component>;
   /** What an operator may do: `reset` all, or the one with the given `name`. */
   readonly actions: Readonly<
-    Record<
-      'reset',
-      (input: Readonly<Record<string, unknown>>) => { readonly reset: readonly string[] }
-    >
+    Record<'reset', (input: Readonly<Record<string, unknown>>) => ResetResult>
   >;
 }
 

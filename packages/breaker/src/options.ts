@@ -95,7 +95,9 @@ export interface HalfOpenOptions {
 export interface HandleFilter {
   /** What the filter takes. */
   readonly options: {
+    /** Whether an error is a failure. */
     readonly errorFilter: (error: Error) => boolean;
+    /** Whether a value is one. */
     readonly resultFilter: (result: unknown) => boolean;
   };
 }

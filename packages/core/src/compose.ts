@@ -1,9 +1,9 @@
 import type { IFailureEvent, ISuccessEvent } from 'cockatiel';
 import type { CallOptions } from './call-options.ts';
-import { show } from './check.ts';
 import { type Component, type Snapshot, isComponent, worstStatus } from './component.ts';
 import type { Event } from './event.ts';
 import { Chain, contribute, linksOf } from './internal/chain.ts';
+import { checkPolicy } from './internal/check-policy.ts';
 import { ContractEvents } from './internal/contract-events.ts';
 import { nextName } from './internal/names.ts';
 import type { AnyPolicy, MergedContext, Policy } from './policy.ts';
@@ -28,7 +28,7 @@ export interface Composed<Ps extends readonly AnyPolicy[]> extends Policy<
  */
 export function compose<Ps extends readonly AnyPolicy[]>(...policies: Ps): Composed<Ps> {
   if (policies.length === 0) throw new TypeError('compose: needs at least one policy, got none');
-  policies.forEach(checkPolicy);
+  policies.forEach((policy, i) => checkPolicy(`compose: policy ${i}`, policy));
   return new Composition<Ps>(policies);
 }
 
@@ -70,16 +70,5 @@ class Composition<Ps extends readonly AnyPolicy[]> implements Composed<Ps> {
     for (const policy of this.#policies) {
       if (isComponent(policy)) yield policy;
     }
-  }
-}
-
-function checkPolicy(policy: unknown, index: number): void {
-  const isPolicy =
-    typeof policy === 'object' &&
-    policy !== null &&
-    'execute' in policy &&
-    typeof policy.execute === 'function';
-  if (!isPolicy) {
-    throw new TypeError(`compose: policy ${index} must have an execute method, got ${show(policy)}`);
   }
 }

@@ -49,6 +49,7 @@ export abstract class DelayedError extends ApplicationError {
 
 /** The request is not valid: 400. */
 export class ValidationError extends ApplicationError {
+  /** Always `ValidationError`. */
   override readonly name = 'ValidationError';
   override readonly code = 'APP_VALIDATION';
   override readonly category = 'validation';
@@ -56,6 +57,7 @@ export class ValidationError extends ApplicationError {
 
 /** Nobody knows who is asking: 401. */
 export class AuthenticationError extends ApplicationError {
+  /** Always `AuthenticationError`. */
   override readonly name = 'AuthenticationError';
   override readonly code = 'APP_AUTHENTICATION';
   override readonly category = 'authentication';
@@ -63,6 +65,7 @@ export class AuthenticationError extends ApplicationError {
 
 /** Who is asking may not: 403. */
 export class AuthorizationError extends ApplicationError {
+  /** Always `AuthorizationError`. */
   override readonly name = 'AuthorizationError';
   override readonly code = 'APP_AUTHORIZATION';
   override readonly category = 'authorization';
@@ -70,6 +73,7 @@ export class AuthorizationError extends ApplicationError {
 
 /** There is no such thing: 404. */
 export class NotFoundError extends ApplicationError {
+  /** Always `NotFoundError`. */
   override readonly name = 'NotFoundError';
   override readonly code = 'APP_NOT_FOUND';
   override readonly category = 'not-found';
@@ -77,6 +81,7 @@ export class NotFoundError extends ApplicationError {
 
 /** The state of things does not allow it: 409. */
 export class ConflictError extends ApplicationError {
+  /** Always `ConflictError`. */
   override readonly name = 'ConflictError';
   override readonly code = 'APP_CONFLICT';
   override readonly category = 'conflict';
@@ -84,6 +89,7 @@ export class ConflictError extends ApplicationError {
 
 /** Larger than allowed: 413. */
 export class LimitExceededError extends ApplicationError {
+  /** Always `LimitExceededError`. */
   override readonly name = 'LimitExceededError';
   override readonly code = 'APP_LIMIT';
   override readonly category = 'limit-exceeded';
@@ -91,6 +97,7 @@ export class LimitExceededError extends ApplicationError {
 
 /** Too often; later it will do: 429. */
 export class RateLimitError extends DelayedError {
+  /** Always `RateLimitError`. */
   override readonly name = 'RateLimitError';
   override readonly code = 'APP_RATE_LIMIT';
   override readonly category = 'rate-limit';
@@ -98,6 +105,7 @@ export class RateLimitError extends DelayedError {
 
 /** An allowance is used up: 429, and not to be repeated. */
 export class QuotaError extends DelayedError {
+  /** Always `QuotaError`. */
   override readonly name = 'QuotaError';
   override readonly code = 'APP_QUOTA';
   override readonly category = 'quota';
@@ -105,6 +113,7 @@ export class QuotaError extends DelayedError {
 
 /** Somebody else was faster; the whole operation may be repeated: 503. */
 export class ContentionError extends DelayedError {
+  /** Always `ContentionError`. */
   override readonly name = 'ContentionError';
   override readonly code = 'APP_CONTENTION';
   override readonly category = 'contention';
@@ -112,6 +121,7 @@ export class ContentionError extends DelayedError {
 
 /** Not now; nothing was done: 503. */
 export class UnavailableError extends DelayedError {
+  /** Always `UnavailableError`. */
   override readonly name = 'UnavailableError';
   override readonly code = 'APP_UNAVAILABLE';
   override readonly category = 'unavailable';
@@ -119,6 +129,7 @@ export class UnavailableError extends DelayedError {
 
 /** The service is set up wrong: 500. */
 export class ConfigurationError extends ApplicationError {
+  /** Always `ConfigurationError`. */
   override readonly name = 'ConfigurationError';
   override readonly code = 'APP_CONFIGURATION';
   override readonly category = 'configuration';
@@ -126,6 +137,7 @@ export class ConfigurationError extends ApplicationError {
 
 /** A failure of our own: 500. */
 export class InternalError extends ApplicationError {
+  /** Always `InternalError`. */
   override readonly name = 'InternalError';
   override readonly code = 'APP_INTERNAL';
   override readonly category = 'internal';

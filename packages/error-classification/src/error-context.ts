@@ -20,8 +20,11 @@ export interface ContextComponent {
   readonly name: string;
   /** Its state. */
   snapshot(): {
+    /** `up`, `degraded` or `down`. */
     readonly status: string;
+    /** Its own state, where it has one. */
     readonly state?: string;
+    /** Values that go up and down. */
     readonly gauges?: Readonly<Record<string, number>>;
   };
 }

@@ -89,7 +89,10 @@ export interface ErrorStatistics {
   /** Forgets totals, windows and samples. */
   clear(): void;
   /** What an administrator may do. */
-  readonly actions: { readonly clear: () => void };
+  readonly actions: {
+    /** Forgets everything. */
+    readonly clear: () => void;
+  };
 }
 
 /** What the component shows. */
@@ -97,9 +100,15 @@ export interface ErrorStatisticsSnapshot {
   /** Always `up`: counting errors is no error. */
   readonly status: 'up';
   /** Errors by category, since the start of the process. */
-  readonly counts: { readonly errors: Readonly<Record<string, number>> };
+  readonly counts: {
+    /** How many of each category. */
+    readonly errors: Readonly<Record<string, number>>;
+  };
   /** Errors of the smallest window. */
-  readonly gauges: { readonly recent: number };
+  readonly gauges: {
+    /** How many there were in the smallest window. */
+    readonly recent: number;
+  };
 }
 
 const SYSTEM_CLOCK: StatisticsClock = { now: () => performance.now(), wall: () => Date.now() };

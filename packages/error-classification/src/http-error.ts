@@ -1,5 +1,6 @@
 /** A response that was not ok, as an error: status and headers kept, the body neither read nor shown. */
 export class HttpError extends Error {
+  /** Always `HttpError`. */
   override readonly name = 'HttpError';
   /** The same for every HTTP error; the status tells them apart. */
   readonly code = 'EHTTP';

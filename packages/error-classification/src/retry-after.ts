@@ -3,7 +3,13 @@ import { isObject } from './internal/fields.ts';
 import { retryDelayOf } from './internal/retry-info.ts';
 
 /** Headers in any form: a `Headers`, an axios or gRPC object with `get`, or a plain record in any letter case. */
-export type HeadersLike = { get(name: string): unknown } | Readonly<Record<string, unknown>>;
+export type HeadersLike = HeadersWithGet | Readonly<Record<string, unknown>>;
+
+/** Headers as `fetch` has them. */
+export interface HeadersWithGet {
+  /** The value of a header, whatever the case of its name. */
+  get(name: string): unknown;
+}
 
 /** Nobody means to wait longer than this: a year. Above it a value is taken for nonsense. */
 const MAX_DELAY_MS = 366 * 86_400_000;

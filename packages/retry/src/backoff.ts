@@ -12,9 +12,21 @@ export interface BackoffContext {
   /** The call's signal. */
   readonly signal: AbortSignal;
   /** The failure: an error, or a value that `isFailure` refused. */
-  readonly result: { readonly error: unknown } | { readonly value: unknown };
+  readonly result: FailedWithError | FailedWithValue;
   /** The policy's source of chance, uniform in [0, 1). Absent under cockatiel's own retry. */
   readonly random?: () => number;
+}
+
+/** An attempt that threw or rejected. */
+export interface FailedWithError {
+  /** What with. */
+  readonly error: unknown;
+}
+
+/** An attempt whose value `isFailure` refused. */
+export interface FailedWithValue {
+  /** The value. */
+  readonly value: unknown;
 }
 
 /**

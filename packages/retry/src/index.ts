@@ -3,6 +3,8 @@ export {
   type BackoffContext,
   type BackoffStep,
   type ExponentialOptions,
+  type FailedWithError,
+  type FailedWithValue,
   exponential,
 } from './backoff.ts';
 export { hedge } from './hedge.ts';

@@ -1,5 +1,6 @@
 /** A filter of outcomes: what cockatiel's `handleAll`, `handleWhen(…)`, `handleType(…)`, `handleResultType(…)` return. */
 export interface OutcomeFilter {
+  /** What it accepts. */
   readonly options: {
     /** Whether an error is a failure that this policy handles. */
     readonly errorFilter: (error: unknown) => boolean;

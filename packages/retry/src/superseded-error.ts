@@ -3,6 +3,7 @@
  * of that attempt's signal; the caller never sees it, and no breaker counts it.
  */
 export class SupersededError extends Error {
+  /** Always `SupersededError`. */
   override readonly name = 'SupersededError';
   /** As every abort of Node: such an error is classified as cancelled. */
   readonly code = 'ABORT_ERR';

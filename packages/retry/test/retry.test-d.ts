@@ -16,7 +16,7 @@ import { type HedgeOptions, type RetryContext, exponential, hedge, retry } from 
 
 // A retry is a policy of ours and of cockatiel's.
 const policy: Policy<RetryContext> & IPolicy<RetryContext> = retry();
-policy satisfies IPolicy<RetryContext, never>;
+policy satisfies IPolicy<RetryContext>;
 wrap(policy, cockatielRetry(handleAll, { maxAttempts: 1 }));
 
 // The function receives a signal and the number of the attempt, the result keeps its type.

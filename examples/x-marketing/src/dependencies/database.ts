@@ -1,3 +1,4 @@
+import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose } from '@fournines/core';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
@@ -39,6 +40,8 @@ export function database(url: string): Database {
   const policies = compose(
     timeout({ name: 'database-total', duration: TOTAL_MS }),
     retry({ name: 'database-retry', maxAttempts: 2 }),
+    // It restarts beside us within seconds: a closed door is tried again soon.
+    circuitBreaker({ ...breakerPresets.database, name: 'database', resetTimeout: 1_000 }),
     timeout({ name: 'database-attempt', duration: ATTEMPT_MS + 100 }),
   );
 

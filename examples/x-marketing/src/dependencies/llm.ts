@@ -1,3 +1,4 @@
+import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose, fallback } from '@fournines/core';
 import { throwIfNotOk } from '@fournines/error-classification';
 import { retry } from '@fournines/retry';
@@ -25,6 +26,7 @@ export function llm(url: string, enableFallbacks: boolean): Llm {
     ),
     timeout({ name: 'llm-total', duration: 15_000 }),
     retry({ name: 'llm-retry', maxAttempts: 2, maxServerDelay: 1_000 }),
+    circuitBreaker({ ...breakerPresets.llm, name: 'llm', resetTimeout: 10_000 }),
     timeout({ name: 'llm-attempt', duration: 8_000 }),
   );
   return {

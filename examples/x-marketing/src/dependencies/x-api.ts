@@ -1,3 +1,4 @@
+import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose, fallback } from '@fournines/core';
 import { throwIfNotOk } from '@fournines/error-classification';
 import { retry } from '@fournines/retry';
@@ -33,6 +34,7 @@ export function xApi(url: string, token: string | undefined, enableFallbacks: bo
     ),
     timeout({ name: 'x-api-total', duration: 4_000 }),
     retry({ name: 'x-api-retry', maxAttempts: 3, maxServerDelay: 1_000 }),
+    circuitBreaker({ ...breakerPresets.xApi, name: 'x-api', resetTimeout: 5_000 }),
     timeout({ name: 'x-api-attempt', duration: 1_500 }),
   );
   const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };

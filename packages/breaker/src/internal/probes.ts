@@ -89,7 +89,7 @@ export class Probes {
 }
 
 /** The smallest number of failures that reaches the rate. */
-export function leastFailures(permitted: number, rate: number): number {
+function leastFailures(permitted: number, rate: number): number {
   let failures = 1;
   while (failures / permitted < rate) failures += 1;
   return failures;

@@ -42,7 +42,7 @@ export class ComponentEvents<E extends ComponentEvent> {
   }
 
   /** The events of one type: what a policy offers as `onStateChange` and the like. */
-  of<T extends E['type']>(type: T): Event<Extract<E, { readonly type: T }>> {
+  of<T extends E['type']>(type: T): Event<Extract<E, Readonly<Record<'type', T>>>> {
     const { listeners } = this.#lane(type);
     return (listener) => listeners.add(listener as (event: ComponentEvent) => void);
   }

@@ -1,5 +1,5 @@
 /** What stands in a log where a secret stood. */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** Names whose values are secrets, whatever they hold. */
 const SECRET_NAME =
@@ -33,7 +33,7 @@ export function redactText(value: string, limit: number): string {
 }
 
 /** Whether a property of this name is a secret. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 

@@ -36,6 +36,7 @@ export function exponentialDelay(
     case 'proportional':
       return capped * (1 - PROPORTION + 2 * PROPORTION * random());
     case 'none':
-      return capped;
+      break;
   }
+  return capped;
 }

@@ -1,0 +1,89 @@
+import { exponential, hedge, retry } from '@fournines/retry';
+import * as cockatiel from 'cockatiel';
+import pRetry from 'p-retry';
+import type { Topic } from './harness.ts';
+
+const bare = async (): Promise<number> => 1;
+
+const ours = retry();
+const unlimited = retry({ budget: false });
+const watching = retry({ isFailure: (value) => value === 500 });
+const hedged = hedge({ idempotent: true, delay: 1_000 });
+const theirs = cockatiel.retry(cockatiel.handleAll, { maxAttempts: 2 });
+
+const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+/** Fails four times, then goes well; each time after a turn of the microtask queue. */
+const failing = (): (() => Promise<number>) => {
+  let calls = 0;
+  return async () => {
+    await Promise.resolve();
+    calls += 1;
+    if (calls % 5 !== 0) throw refused;
+    return 1;
+  };
+};
+const loop = async (fn: () => Promise<number>): Promise<number> => {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await fn();
+    } catch (error) {
+      if (attempt === 4) throw error;
+    }
+  }
+};
+const fallible = { bare: failing(), ours: failing(), plain: failing(), theirs: failing() };
+const patient = retry({ maxAttempts: 5, budget: false, backoff: exponential({ initial: 0 }) });
+const classified = retry({
+  maxAttempts: 5,
+  budget: false,
+  backoff: exponential({ initial: 0 }),
+  handle: cockatiel.handleAll,
+});
+const theirPatient = cockatiel.retry(cockatiel.handleAll, {
+  maxAttempts: 4,
+  backoff: new cockatiel.ConstantBackoff(0),
+});
+
+/** Makes a peer's sleep of 0 ms cost nothing: it would be a millisecond. Everybody pays for the swap. */
+const withoutSleep = async (call: () => PromiseLike<unknown>): Promise<unknown> => {
+  const { setTimeout } = globalThis;
+  const immediate = (fn: () => void): unknown => {
+    queueMicrotask(fn);
+    return { unref: () => {} };
+  };
+  globalThis.setTimeout = immediate as typeof setTimeout;
+  try {
+    return await call();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+};
+
+/** The first try goes well; four fail before one does. */
+export const topics: readonly Topic[] = [
+  {
+    name: 'retry, first try goes well',
+    bare,
+    subjects: [
+      { name: 'cockatiel', call: () => theirs.execute(bare) },
+      { name: 'fournines', call: () => ours.execute(bare) },
+      { name: 'fournines, no budget', call: () => unlimited.execute(bare) },
+      { name: 'fournines, isFailure', call: () => watching.execute(bare) },
+      { name: 'fournines hedge, fixed delay', call: () => hedged.execute(bare) },
+      { name: 'p-retry', call: () => pRetry(bare, { retries: 2 }) },
+    ],
+  },
+  {
+    name: 'retry, four attempts fail, sleeps made free',
+    bare: () => withoutSleep(() => loop(fallible.bare)),
+    calls: 2_000,
+    subjects: [
+      { name: 'cockatiel', call: () => withoutSleep(() => theirPatient.execute(fallible.theirs)) },
+      { name: 'fournines', call: () => withoutSleep(() => patient.execute(fallible.ours)) },
+      {
+        name: 'fournines, handleAll',
+        call: () => withoutSleep(() => classified.execute(fallible.plain)),
+      },
+    ],
+  },
+];
