@@ -1,6 +1,6 @@
 import { type Policy, compose } from '@fournines/core';
 import { type IPolicy, handleAll, wrap } from 'cockatiel';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expectTypeOf } from 'vitest';
 import {
   type CircuitBreaker,
@@ -8,7 +8,7 @@ import {
   breakerPresets,
   circuitBreaker,
   circuitBreakers,
-  fleet,
+  type fleet,
 } from '../src/index.ts';
 
 const policy = circuitBreaker({ ...breakerPresets.database, handle: handleAll });
