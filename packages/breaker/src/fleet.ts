@@ -6,11 +6,17 @@ import type { TripReport } from './trip-report.ts';
 
 /** What a fleet needs of a Redis client: an ioredis client or cluster fits. */
 export interface FleetRedis {
+  /** GET. */
   get(key: string): Promise<string | null>;
+  /** PTTL: the milliseconds that a key has left. */
   pttl(key: string): Promise<number>;
+  /** DEL. */
   del(key: string): Promise<unknown>;
+  /** SET with PX. */
   set(key: string, value: string, px: 'PX', ms: number): Promise<unknown>;
+  /** SET with PX and NX: null when the key is there already. */
   set(key: string, value: string, px: 'PX', ms: number, nx: 'NX'): Promise<unknown>;
+  /** PUBLISH. */
   publish(channel: string, message: string): Promise<unknown>;
   /** Another connection, for the subscription. */
   duplicate(): FleetSubscriber;
@@ -18,9 +24,13 @@ export interface FleetRedis {
 
 /** What a fleet needs of the connection that listens. */
 export interface FleetSubscriber {
+  /** SUBSCRIBE. */
   subscribe(channel: string): Promise<unknown>;
+  /** Calls the listener for each message. */
   on(event: 'message', listener: (channel: string, message: string) => void): unknown;
+  /** Calls the listener when the connection is ready, lost, or broken. */
   on(event: 'ready' | 'close' | 'error', listener: () => void): unknown;
+  /** Ends the connection for good. */
   disconnect(): void;
 }
 
@@ -44,7 +54,7 @@ export interface Fleet extends AsyncDisposable {
   join(member: FleetMember): FleetSeat;
 }
 
-/** What one circuit tells the others when it opens. */
+/** @internal What one circuit tells the others when it opens. */
 export interface FleetOpening {
   readonly breakMs: number;
   readonly openings: number;

@@ -27,7 +27,6 @@ export type {
 } from './exported-circuit.ts';
 export {
   type Fleet,
-  type FleetOpening,
   type FleetOptions,
   type FleetRedis,
   type FleetSubscriber,
