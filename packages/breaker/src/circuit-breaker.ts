@@ -100,13 +100,13 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
   /** Closes the circuit, forgets the window and ends every isolation. */
   reset(): void;
   /**
-   * Changes options while it runs; state and window stay. `name`, `clock`, `random` and
-   * `initialState` are given at the beginning only.
+   * Changes options while it runs; state and window stay. `name`, `clock`, `random`, `initialState`
+   * and `fleet` are given at the beginning only.
    *
    * @throws TypeError or RangeError as {@link circuitBreaker}; nothing has changed then.
    */
   configure(
-    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>,
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
   ): void;
   /** The circuit as plain JSON, for another process's `initialState`. */
   toJSON(): ExportedCircuit;

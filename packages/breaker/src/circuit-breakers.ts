@@ -244,6 +244,7 @@ class Group extends StagedPolicy implements CircuitBreakers {
       if (node.breaker.circuit.isIdle) {
         this.#order.remove(node);
         this.#members.delete(node.key);
+        node.breaker.circuit.leaveFleet();
       }
       node = newer;
     }

@@ -25,6 +25,13 @@ export type {
   ExportedTimeWindow,
   ExportedWindow,
 } from './exported-circuit.ts';
+export {
+  type Fleet,
+  type FleetOptions,
+  type FleetRedis,
+  type FleetSubscriber,
+  fleet,
+} from './fleet.ts';
 export type {
   BreakInfo,
   CircuitBreakerOptions,

@@ -2,6 +2,7 @@ import type { CallOptions, CommonOptions } from '@fournines/core';
 import type { Outcome } from '@fournines/core/authoring';
 import type { Classifier } from '@fournines/error-classification';
 import type { ExportedCircuit } from './exported-circuit.ts';
+import type { Fleet } from './fleet.ts';
 import type { TripReport } from './trip-report.ts';
 
 /** Options of {@link circuitBreaker}. The rules are OR-ed: whichever holds first opens the circuit. */
@@ -60,6 +61,8 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly stalls?: boolean;
   /** Where another process left off: what its `toJSON()` returned. */
   readonly initialState?: ExportedCircuit;
+  /** Shares transitions with the breakers of the same name in other processes: `fleet(redis)`. Default: alone. */
+  readonly fleet?: Fleet;
   /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. Default `Math.random`. */
   readonly random?: () => number;
 }

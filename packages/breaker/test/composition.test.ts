@@ -6,6 +6,8 @@ import {
   fallback,
 } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
+import { bulkhead } from '@fournines/limiter';
+import { timeout } from '@fournines/timeout';
 import * as cockatiel from 'cockatiel';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../src/index.ts';
@@ -105,6 +107,59 @@ test('nested breakers work in any order', async () => {
     chain,
   );
   await expect(answered.execute(() => 1)).resolves.toBe('cached');
+});
+
+describe('a black hole', () => {
+  const hole = (): Promise<never> => new Promise(() => {});
+  const flood = async (policy: AnyPolicy, ours: CircuitBreaker): Promise<number> => {
+    let admitted = 0;
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; i < 200 && ours.state === 'closed'; i++) {
+      const call = policy.execute(() => {
+        admitted += 1;
+        return hole();
+      });
+      calls.push(call.catch(() => {}));
+      await clock.advance(100);
+    }
+    expect(ours.state).toBe('open');
+    return admitted;
+  };
+
+  test('behind a timeout trips: the abort counts', async () => {
+    const ours = breaker({ failureThreshold: 3 });
+    const admitted = await flood(compose(timeout({ duration: 1_000, clock }), ours), ours);
+    expect(admitted).toBeLessThanOrEqual(3 + 10);
+    expect(ours.lastTrip?.failures).toEqual({ timeout: 3 });
+  });
+
+  test('around a timeout trips: its error counts', async () => {
+    const ours = breaker({ failureThreshold: 3 });
+    const admitted = await flood(compose(ours, timeout({ duration: 1_000, clock })), ours);
+    expect(admitted).toBeLessThanOrEqual(3 + 10);
+  });
+
+  test('trips without any timeout by the calls that still run', async () => {
+    const ours = breaker({
+      failureThreshold: 99,
+      minimumCalls: 10,
+      slowCallDuration: 1_000,
+      slowCallRateThreshold: 0.5,
+    });
+    expect(await flood(ours, ours)).toBeLessThanOrEqual(10 + 10);
+  });
+
+  test('does not blame the dependency for calls that only queued on our side', async () => {
+    const ours = breaker({ failureThreshold: 2 });
+    const limiter = bulkhead({ maxConcurrent: 1, maxQueue: 100, clock });
+    const chain = compose(timeout({ duration: 1_000, clock }), ours, limiter);
+    const slot = limiter.tryAcquire();
+    const calls = Array.from({ length: 20 }, () => chain.execute(hole).catch(() => {}));
+    await clock.advance(2_000);
+    await Promise.all(calls);
+    expect(ours.snapshot()).toMatchObject({ state: 'closed', counts: { failure: {} } });
+    slot[Symbol.dispose]();
+  });
 });
 
 test('a timeout around cockatiel’s wrap reaches the breaker through the signal and counts', async () => {

@@ -48,6 +48,7 @@ export class Breaker
         random: options.random ?? Math.random,
         events: this.#events,
         gate,
+        fleet: options.fleet,
       },
       settings,
       initialState === undefined ? undefined : checkExported(initialState),
@@ -134,9 +135,11 @@ export class Breaker
   }
 
   configure(
-    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>,
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
   ): void {
-    const fixed = ['name', 'clock', 'random', 'initialState'].find((key) => key in options);
+    const fixed = ['name', 'clock', 'random', 'initialState', 'fleet'].find(
+      (key) => key in options,
+    );
     if (fixed !== undefined) throw new TypeError(`breaker: configure cannot change ${fixed}`);
     const merged = { ...this.#options, ...options };
     this.circuit.configure(settingsOf(merged));

@@ -5,6 +5,7 @@ import type { Outcome } from '@fournines/core/authoring';
 import type { BreakerEvents } from './breaker-events.ts';
 import type { CircuitState, StateChangeEvent, TransitionReason } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
+import type { Fleet, FleetOpening, FleetSeat } from '../fleet.ts';
 import type { TripReport, TripRule, TripWindow } from '../trip-report.ts';
 import { Admission, DONE, SPARED } from './admission.ts';
 import { breakDuration } from './break-duration.ts';
@@ -28,6 +29,8 @@ export interface CircuitParts {
   readonly events: BreakerEvents;
   /** Who limits how many circuits of a group may be open. */
   readonly gate?: OpenGate | undefined;
+  /** The same circuit in other processes. */
+  readonly fleet?: Fleet | undefined;
 }
 
 /** Limits how many circuits of a group may be open at the same time. */
@@ -90,6 +93,9 @@ export class Circuit {
   #done: Admission | undefined;
   #spared: Admission | undefined;
   readonly #gate: OpenGate | undefined;
+  readonly #seat: FleetSeat | undefined;
+  /** Whether this process is the one of the fleet that probes. */
+  #lease: 'held' | 'asked' | undefined;
   #watchesStalls: boolean;
 
   constructor(parts: CircuitParts, settings: Settings, initial: ExportedCircuit | undefined) {
@@ -106,6 +112,11 @@ export class Circuit {
     this.#watchesStalls = settings.stalls && isSystemTime(parts.clock);
     this.since = this.time.exact();
     if (initial !== undefined) this.#import(initial);
+    this.#seat = parts.fleet?.join({
+      name: parts.name,
+      openedElsewhere: (opening) => this.#openedElsewhere(opening),
+      closedElsewhere: () => this.#closedElsewhere(),
+    });
   }
 
   get state(): CircuitState {
@@ -219,6 +230,7 @@ export class Circuit {
     this.#isolationNote = undefined;
     this.#close();
     if (former !== 'closed') this.#announce(former, 'reset');
+    this.#seat?.closed();
   }
 
   /** Takes new settings; the state stays, and so does the window when it has the same shape. */
@@ -288,6 +300,9 @@ export class Circuit {
       const remaining = this.#openedAt + this.#breakMs - now;
       if (remaining > 0) return this.#refuse('open', remaining);
       if (!this.#mayProbe(call)) return this.#refuse('open', 0);
+      if (this.#seat !== undefined && !this.#holdsLease(this.#seat)) {
+        return this.#refuse('open', this.#seat.deadline);
+      }
       if (this.#state === 'open') this.#halfOpen('probing');
     }
     return this.#admitProbe(now, call);
@@ -472,6 +487,7 @@ export class Circuit {
     if (decision === 'close') {
       this.#close(this.settings.ramp);
       this.#announce('half-open', 'recovered');
+      this.#seat?.closed();
     }
   }
 
@@ -493,9 +509,6 @@ export class Circuit {
   // Transitions.
 
   #open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
-    if (this.#state === 'closed' && this.#gate?.mayOpen() === false) return;
-    const former = this.state;
-    const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
     const trip: TripReport = {
       rule,
       inequality: inequality(rule, this.settings, window),
@@ -504,19 +517,72 @@ export class Circuit {
       ...(error === undefined ? {} : { error }),
     };
     const attempt = this.#openings;
-    this.#openings += 1;
-    this.#breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
+    if (!this.#mayOpen()) return;
+    const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
+    const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
+    this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
+    this.#seat?.opened({ breakMs, openings: attempt + 1, trip });
+  }
+
+  #openFor(breakMs: number, openings: number, trip: TripReport, reason: TransitionReason): void {
+    const former = this.state;
+    this.#openings = openings;
+    this.#breakMs = breakMs;
     this.#openedAt = this.time.exact();
-    this.#cause = error;
+    this.#cause = trip.error;
     this.#rampUntil = 0;
     this.lastTrip = trip;
     this.counts.trips += 1;
     this.#begin('open');
-    this.#announce(former, isReopening ? 'reopened' : 'tripped', {
-      error,
-      trip,
-      breakDurationMs: this.#breakMs,
+    this.#announce(former, reason, { error: trip.error, trip, breakDurationMs: breakMs });
+  }
+
+  #mayOpen(): boolean {
+    return this.#state !== 'closed' || this.#gate?.mayOpen() !== false;
+  }
+
+  // The fleet.
+
+  leaveFleet(): void {
+    this.#seat?.leave();
+  }
+
+  /** Asks for the lease when nobody has; a call never waits for the answer. */
+  #holdsLease(seat: FleetSeat): boolean {
+    if (this.#lease !== undefined) return this.#lease === 'held';
+    this.#lease = 'asked';
+    const generation = this.#generation;
+    const { maxWait } = this.settings;
+    const ms = Math.min(maxWait ?? Math.max(1, this.#breakMs), DEFAULT_LEASE_MS);
+    void seat.lease(ms).then((wait) => {
+      if (generation !== this.#generation) return;
+      this.#lease = wait === 0 ? 'held' : undefined;
+      if (wait === 0) return;
+      // Another process probes: what it finds will be heard; if not, this one asks again.
+      this.#openedAt = this.time.exact();
+      this.#breakMs = wait;
     });
+    return false;
+  }
+
+  #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
+    if (this.#isolations > 0 || !this.#mayOpen()) return;
+    if (this.#state === 'open' && this.retryAfterMs >= breakMs) return;
+    const { window, failures } = trip;
+    const line = `another process opened it: ${trip.inequality}`;
+    this.#openFor(
+      breakMs,
+      openings,
+      { rule: 'fleet', inequality: line, window, failures },
+      'fleet',
+    );
+  }
+
+  #closedElsewhere(): void {
+    if (this.#isolations > 0 || this.#state === 'closed') return;
+    const former = this.state;
+    this.#close(this.settings.ramp);
+    this.#announce(former, 'fleet');
   }
 
   #halfOpen(reason: TransitionReason): void {
@@ -554,6 +620,7 @@ export class Circuit {
     this.#generation += 1;
     this.#current = undefined;
     this.#probes = undefined;
+    this.#lease = undefined;
     this.refusal = undefined;
     this.#running = new InFlight(this, this.#generation, this.settings.slowCallDuration);
     this.#isPlain = state === 'closed' && this.#isolations === 0 && this.#rampUntil === 0;

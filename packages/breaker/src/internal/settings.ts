@@ -48,6 +48,7 @@ const KNOWN = [
   'openOn',
   'stalls',
   'initialState',
+  'fleet',
 ];
 
 /** Checks the options of a breaker. Throws TypeError or RangeError. */

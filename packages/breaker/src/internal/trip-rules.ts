@@ -46,6 +46,7 @@ export function inequality(rule: TripRule, settings: Settings, window: TripWindo
     ramp: () =>
       `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
     'open-on': () => 'the dependency asked for it (openOn)',
+    fleet: () => 'another process opened it',
   };
   return lines[rule]();
 }
