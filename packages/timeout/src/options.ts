@@ -25,7 +25,7 @@ export interface TimeoutOptions extends CommonOptions {
    * Default 0: not at all. Only in mode `race`; `cooperative` waits without end.
    */
   readonly grace?: number;
-  /** A good call that took longer than this share of its timeout is counted and announced as slow. 0 to 1, default 0.8. */
+  /** A call that ended in time, but took longer than this share of it, is counted and announced as slow. 0 to 1, default 0.8. */
   readonly slowRatio?: number;
   /** Whether the process may end while a call is pending. Default false: a lone `await` settles. */
   readonly unref?: boolean;
