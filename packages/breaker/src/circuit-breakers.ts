@@ -20,7 +20,7 @@ import {
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Admission } from './internal/admission.ts';
 import { Breaker } from './internal/breaker.ts';
-import type { OpenGate } from './internal/circuit.ts';
+import type { OpenGate } from './internal/circuit-parts.ts';
 import { LruList, type LruNode } from './internal/lru.ts';
 import { abandonAttempt, settleFailure } from './internal/stage-hooks.ts';
 import { acquire } from './internal/two-step.ts';

@@ -87,7 +87,7 @@ export interface HalfOpenOptions {
   readonly permittedCalls?: number;
   /** Opens again when at least this share of the probes failed or were slow: > 0 and ≤ 1. Default 0.5. Decided as soon as it is certain. */
   readonly failureRateThreshold?: number;
-  /** A probe that has not settled after this many milliseconds counts as failed. > 0; Infinity waits for ever. Default: as long as the circuit was open, at least 1. */
+  /** A probe that has not settled after this many milliseconds counts as failed. > 0; Infinity waits for ever. Default: as long as the circuit was open, 30 000 where that is 0. */
   readonly maxWait?: number;
 }
 

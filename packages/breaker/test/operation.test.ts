@@ -330,6 +330,18 @@ describe('recovery', () => {
     expect(policy.lastTrip?.rule).toBe('ramp');
   });
 
+  test('a slow call among the ramp refuses nobody by itself', async () => {
+    const policy = breaker({ ramp: 1_000, random: () => 0, slowCallDuration: 100 });
+    await trip(policy);
+    await clock.advance(1_000);
+    await succeed(policy);
+    await succeed(policy);
+    void policy.execute(() => new Promise(() => {}));
+    await succeed(policy);
+    await clock.advance(200);
+    await expect(succeed(policy)).resolves.toBe('ok');
+  });
+
   test('isProbe chooses who probes', async () => {
     const policy = breaker({ isProbe: (call) => call.attributes?.['kind'] !== 'payment' });
     await trip(policy);

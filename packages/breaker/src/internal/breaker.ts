@@ -21,7 +21,8 @@ import type { CircuitBreakerOptions } from '../options.ts';
 import type { TripReport } from '../trip-report.ts';
 import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
-import { Circuit, type OpenGate } from './circuit.ts';
+import { Circuit } from './circuit.ts';
+import type { OpenGate } from './circuit-parts.ts';
 import { settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
@@ -151,7 +152,7 @@ export class Breaker
   }
 
   snapshot(): CircuitBreakerSnapshot {
-    const { counts, recentWindow: window, state } = this.circuit;
+    const { counts, numbers: window, state } = this.circuit;
     const seen = window.calls + window.slowInFlight;
     return {
       status: this.#status(state),

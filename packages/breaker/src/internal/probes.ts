@@ -1,3 +1,4 @@
+import type { TripWindow } from '../trip-report.ts';
 import { Admission } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 
@@ -72,6 +73,13 @@ export class Probes {
   #fail(category: string): void {
     this.failures += 1;
     this.categories[category] = (this.categories[category] ?? 0) + 1;
+  }
+
+  /** What the decision looks at. */
+  get numbers(): TripWindow {
+    const { failures, slow } = this;
+    const calls = failures + this.successes;
+    return { calls, failures, slow, slowInFlight: 0, consecutiveFailures: 0 };
   }
 
   get decision(): ProbeDecision {

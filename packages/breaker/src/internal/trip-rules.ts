@@ -3,11 +3,23 @@ import type { Settings } from './settings.ts';
 
 type Limits = Pick<
   Settings,
-  'failureThreshold' | 'failureRateThreshold' | 'minimumCalls' | 'slowCallRateThreshold'
+  | 'failureThreshold'
+  | 'failureRateThreshold'
+  | 'minimumCalls'
+  | 'slowCallRateThreshold'
+  | 'permittedCalls'
+  | 'halfOpenRate'
 >;
 
-/** Which rule of the closed state holds, if one does. Calls that still run count for the slow rate alone. */
-export function brokenRule(limits: Limits, window: TripWindow): TripRule | undefined {
+/**
+ * Which rule of the closed state holds, if one does. Calls that still run count for the slow rate
+ * alone. While traffic comes back, the rule of the half-open state holds too.
+ */
+export function brokenRule(
+  limits: Limits,
+  window: TripWindow,
+  isRamping: boolean,
+): TripRule | undefined {
   const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
   if (consecutiveFailures >= limits.failureThreshold) return 'failure-threshold';
   if (
@@ -26,7 +38,8 @@ export function brokenRule(limits: Limits, window: TripWindow): TripRule | undef
   ) {
     return 'slow-call-rate';
   }
-  return undefined;
+  const isProbing = isRamping && calls >= limits.permittedCalls;
+  return isProbing && failures / calls >= limits.halfOpenRate ? 'ramp' : undefined;
 }
 
 /** The rule with its numbers, for a human. */
