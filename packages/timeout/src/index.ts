@@ -7,6 +7,13 @@ export {
   deadline,
   deadlineOf,
 } from '@fournines/core';
+export {
+  type DeadlineHeader,
+  type DeadlineHeaderOptions,
+  type DeadlineHeaderStyle,
+  deadlineHeader,
+} from './deadline-header.ts';
 export type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+export type { HeadersLike, HeadersWithGet } from './internal/header-of.ts';
 export type { TimeoutContext, TimeoutOptions } from './options.ts';
 export { type TimeoutPolicy, type TimeoutSnapshot, timeout } from './timeout.ts';
