@@ -17,3 +17,5 @@ export type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './e
 export type { HeadersLike, HeadersWithGet } from './internal/header-of.ts';
 export type { TimeoutContext, TimeoutOptions } from './options.ts';
 export { type TimeoutPolicy, type TimeoutSnapshot, timeout } from './timeout.ts';
+export { TIMEOUT_CONFIGS } from './timeout-configs.ts';
+export { type TimeoutConfigs, type Timeouts, type TimeoutsOptions, timeouts } from './timeouts.ts';
