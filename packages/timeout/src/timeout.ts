@@ -22,6 +22,7 @@ import {
   withoutStack,
 } from '@fournines/core/authoring';
 import type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+import type { DurationWindow } from './internal/duration-window.ts';
 import { callerStack, setStack } from './internal/caller-stack.ts';
 import { isOnlyTheAbort } from './internal/own-error.ts';
 import { type Expiry, TimedCall } from './internal/timed-call.ts';
@@ -51,6 +52,12 @@ export interface TimeoutSnapshot extends Snapshot {
   readonly gauges: {
     /** Calls whose caller still waits. */
     readonly inFlight: number;
+    /** For an operation of `timeouts`: half of its calls of the last minute took no longer, in milliseconds. Absent while there are none. */
+    readonly p50Ms?: number;
+    /** The same for 95 % of its calls. */
+    readonly p95Ms?: number;
+    /** The same for 99 % of its calls. */
+    readonly p99Ms?: number;
   };
 }
 
@@ -81,13 +88,21 @@ export function timeout(
   return new Timeout(checkTimeoutOptions(isShort ? { duration: options } : options));
 }
 
-class Timeout
+/** What a timeout may have beyond its options. */
+export interface TimeoutExtras {
+  /** Where the durations of its calls are kept. */
+  readonly durations?: DurationWindow;
+}
+
+/** The policy behind {@link timeout}. A class, because its hooks are the hot path. */
+export class Timeout
   extends StagedPolicy<TimeoutContext, TimeoutSnapshot>
   implements TimeoutPolicy, Expiry
 {
   readonly answersEarly: boolean;
   readonly abortsInside = true;
   readonly #options: CheckedOptions;
+  readonly #durations: DurationWindow | undefined;
   readonly #queue: DeadlineQueue;
   readonly #graces: DeadlineQueue;
   readonly #events: ComponentEvents<TimeoutPolicyEvent> = new ComponentEvents<TimeoutPolicyEvent>(
@@ -105,9 +120,10 @@ class Timeout
   readonly onSlow: Event<SlowEvent> = this.#events.of('slow');
   readonly onLate: Event<LateEvent> = this.#events.of('late');
 
-  constructor(options: CheckedOptions) {
+  constructor(options: CheckedOptions, extras: TimeoutExtras = {}) {
     super('timeout', options);
     this.#options = options;
+    this.#durations = extras.durations;
     this.answersEarly = options.mode === 'race';
     this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
     this.#graces = new DeadlineQueue(this.clock, { unref: options.unref });
@@ -136,7 +152,7 @@ class Timeout
   success(_value: unknown, token: unknown): void {
     const call = token as TimedCall;
     this.#leave(call);
-    if (call.answeredWith === undefined) this.#countSlow(call);
+    if (call.answeredWith === undefined) this.#countInTime(call);
     else this.#countLate(call, { ok: true, value: undefined });
   }
 
@@ -150,7 +166,7 @@ class Timeout
     const { answeredWith } = call;
     this.#leave(call);
     if (answeredWith === undefined) {
-      this.#countSlow(call);
+      this.#countInTime(call);
       return undefined;
     }
     if (!isOnlyTheAbort(error, answeredWith)) return undefined;
@@ -187,6 +203,7 @@ class Timeout
   }
 
   snapshot(): TimeoutSnapshot {
+    const percentiles = this.#durations?.percentiles(this.clock.now());
     return {
       status: 'up',
       counts: {
@@ -195,7 +212,7 @@ class Timeout
         slow: this.#slow,
         late: this.#late,
       },
-      gauges: { inFlight: this.#inFlight },
+      gauges: { inFlight: this.#inFlight, ...percentiles },
     };
   }
 
@@ -209,6 +226,7 @@ class Timeout
     }
     const error = this.#errorFor(call);
     call.answeredWith = error;
+    this.#measure(call);
     this.#countTimeout(error, call.durationMs);
     if (!this.answersEarly || this.#options.grace > 0) {
       attempt.abortInside(index, error);
@@ -256,14 +274,22 @@ class Timeout
     }
   }
 
-  #countSlow(call: TimedCall): void {
+  #countInTime(call: TimedCall): void {
+    this.#measure(call);
     const { startedAt, durationMs } = call;
     const elapsedMs = coarseNow(this.clock) - startedAt;
-    if (elapsedMs < durationMs * this.#options.slowRatio) return;
+    // Written so that 0 times Infinity is no bound.
+    if (!(elapsedMs >= durationMs * this.#options.slowRatio)) return;
     this.#slow += 1;
     if (this.#events.wants('slow')) {
       this.#events.emit({ type: 'slow', at: this.clock.now(), elapsedMs, durationMs });
     }
+  }
+
+  #measure(call: TimedCall): void {
+    if (this.#durations?.isDue() !== true) return;
+    const now = this.clock.now();
+    this.#durations.record(now - call.startedAt, now);
   }
 
   #countLate(call: TimedCall, outcome: Outcome): void {
