@@ -5,6 +5,8 @@ export interface Session extends AsyncDisposable {
   readonly client: pg.Client;
   /** The server's process of this connection. */
   readonly pid: number;
+  /** Resolves when the connection is gone, whatever the reason. */
+  readonly ended: Promise<void>;
   /** Runs statements one after the other; fails with the first error. */
   run(...statements: readonly string[]): Promise<unknown>;
 }
@@ -13,6 +15,7 @@ export interface Session extends AsyncDisposable {
 export async function connect(url: string, options: pg.ClientConfig = {}): Promise<Session> {
   const client = new pg.Client({ connectionString: url, ...options });
   client.on('error', () => undefined);
+  const ended = new Promise<void>((resolve) => client.once('end', resolve));
   try {
     await client.connect();
   } catch (error) {
@@ -22,6 +25,7 @@ export async function connect(url: string, options: pg.ClientConfig = {}): Promi
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   return {
     client,
+    ended,
     pid: rows[0]?.pid ?? 0,
     async run(...statements) {
       for (const statement of statements) await client.query(statement);

@@ -126,7 +126,12 @@ const CASES: readonly Case[] = [
   ['P0004', BUG, ['DO $$ BEGIN ASSERT false; END $$']],
 ];
 
-it.each(CASES)('%s is %s', async (sqlState, meaning, statements, row = sqlState) => {
+const cases = CASES.map(([sqlState, meaning, statements, row = sqlState]) => {
+  const name = `${sqlState} is ${meaning[0]}: ${statements.join('; ').slice(0, 60)}`;
+  return { name, sqlState, meaning, statements, row };
+});
+
+it.each(cases)('$name', async ({ sqlState, meaning, statements, row }) => {
   const error = await rejection(session.run(...statements));
   expect(error).toMatchObject({ code: sqlState, severity: 'ERROR' });
   expect(meaningOf(classifyPg, error)).toEqual([row, ...meaning]);
