@@ -39,7 +39,7 @@ export interface TimeoutSnapshot extends Snapshot {
   readonly counts: {
     /** Calls and attempts that came in. */
     readonly calls: number;
-    /** Of them, how many ran out of time. */
+    /** Of them, how many ran out of time, or had none left when they came in. */
     readonly timeouts: number;
     /** Good calls that took longer than `slowRatio` of their time. */
     readonly slow: number;
@@ -89,6 +89,8 @@ export function timeout(
 export interface TimeoutExtras {
   /** Where the durations of its calls are kept. */
   readonly durations?: DurationWindow;
+  /** The deadline that a call brings without saying so; it takes the place of the duration. */
+  readonly ambient?: () => Deadline | undefined;
 }
 
 /** The policy behind {@link timeout}. A class, because its hooks are the hot path. */
@@ -100,6 +102,7 @@ export class Timeout
   readonly abortsInside = true;
   readonly #options: CheckedOptions;
   readonly #durations: DurationWindow | undefined;
+  readonly #ambient: (() => Deadline | undefined) | undefined;
   readonly #queue: DeadlineQueue;
   readonly #events: ComponentEvents<TimeoutPolicyEvent> = new ComponentEvents<TimeoutPolicyEvent>(
     this,
@@ -120,6 +123,7 @@ export class Timeout
     super('timeout', options);
     this.#options = options;
     this.#durations = extras.durations;
+    this.#ambient = extras.ambient;
     this.answersEarly = options.mode === 'race';
     this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
   }
@@ -127,12 +131,11 @@ export class Timeout
   enter(attempt: Attempt, index: number): TimedCall | typeof REFUSED {
     this.#calls += 1;
     const now = this.clock.now();
-    const outer = attempt.deadlineOutside(index);
-    if (outer?.expired === true) {
-      return attempt.refuse(withoutStack(() => new DeadlineExceededError(this.name)));
+    const ambient = this.#ambient?.();
+    if (ambient?.expired === true || attempt.deadlineOutside(index)?.expired === true) {
+      return this.#refuse(attempt);
     }
-    const { duration } = this.#options;
-    const ms = typeof duration === 'number' ? duration : this.#durationOf(duration, attempt);
+    const ms = ambient === undefined ? this.#durationFor(attempt) : ambient.at - now;
     const call = new TimedCall(this, attempt, index, now, ms);
     this.#inFlight += 1;
     if (this.#options.captureStack) call.origin = originOf();
@@ -218,6 +221,16 @@ export class Timeout
     };
   }
 
+  #refuse(attempt: Attempt): typeof REFUSED {
+    const error = withoutStack(() => new DeadlineExceededError(this.name));
+    this.#timeouts += 1;
+    if (this.#events.wants('timeout')) {
+      const durationMs = this.#durationFor(attempt);
+      this.#events.emit({ type: 'timeout', at: this.clock.now(), error, durationMs });
+    }
+    return attempt.refuse(error);
+  }
+
   #expire(call: TimedCall): void {
     const { attempt, index, durationMs } = call;
     const error = this.#errorFor(call);
@@ -286,7 +299,9 @@ export class Timeout
     );
   }
 
-  #durationOf(duration: (context: CallContext) => number, attempt: Attempt): number {
+  #durationFor(attempt: Attempt): number {
+    const { duration } = this.#options;
+    if (typeof duration === 'number') return duration;
     try {
       return checkDuration(
         'timeout: the result of duration',
