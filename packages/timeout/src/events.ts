@@ -1,6 +1,6 @@
 import type { ComponentEvent, PolicyError } from '@fournines/core';
 
-/** A call's time was up. */
+/** A call's time was up, or it had none left when it came in. */
 export interface TimeoutEvent extends ComponentEvent {
   readonly type: 'timeout';
   /** What the caller gets: a `TimeoutError`, or a `DeadlineExceededError` for a call that never started. */

@@ -1,4 +1,9 @@
 export {
+  type AsyncLocalDeadlines,
+  type AsyncLocalDeadlinesOptions,
+  asyncLocalDeadlines,
+} from './async-local-deadlines.ts';
+export {
   type Deadline,
   type DeadlineOptions,
   type DeadlineScope,

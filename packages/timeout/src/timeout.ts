@@ -92,6 +92,8 @@ export function timeout(
 export interface TimeoutExtras {
   /** Where the durations of its calls are kept. */
   readonly durations?: DurationWindow;
+  /** The deadline that a call brings without saying so; it takes the place of the duration. */
+  readonly ambient?: () => Deadline | undefined;
 }
 
 /** The policy behind {@link timeout}. A class, because its hooks are the hot path. */
@@ -103,6 +105,7 @@ export class Timeout
   readonly abortsInside = true;
   readonly #options: CheckedOptions;
   readonly #durations: DurationWindow | undefined;
+  readonly #ambient: (() => Deadline | undefined) | undefined;
   readonly #queue: DeadlineQueue;
   readonly #graces: DeadlineQueue;
   readonly #events: ComponentEvents<TimeoutPolicyEvent> = new ComponentEvents<TimeoutPolicyEvent>(
@@ -124,6 +127,7 @@ export class Timeout
     super('timeout', options);
     this.#options = options;
     this.#durations = extras.durations;
+    this.#ambient = extras.ambient;
     this.answersEarly = options.mode === 'race';
     this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
     this.#graces = new DeadlineQueue(this.clock, { unref: options.unref });
@@ -132,13 +136,11 @@ export class Timeout
   enter(attempt: Attempt, index: number): TimedCall | typeof REFUSED {
     this.#calls += 1;
     const now = this.clock.now();
-    if (attempt.deadlineOutside(index)?.expired === true) {
-      const error = withoutStack(() => new DeadlineExceededError(this.name));
-      this.#countTimeout(error, 0);
-      return attempt.refuse(error);
+    const ambient = this.#ambient?.();
+    if (ambient?.expired === true || attempt.deadlineOutside(index)?.expired === true) {
+      return this.#refuse(attempt);
     }
-    const { duration } = this.#options;
-    const ms = typeof duration === 'number' ? duration : this.#durationOf(duration, attempt);
+    const ms = ambient === undefined ? this.#durationFor(attempt) : ambient.at - now;
     const call = new TimedCall(this, attempt, index, now, ms);
     this.#inFlight += 1;
     if (this.#options.captureStack) call.callerStack = callerStack();
@@ -214,6 +216,12 @@ export class Timeout
       },
       gauges: { inFlight: this.#inFlight, ...percentiles },
     };
+  }
+
+  #refuse(attempt: Attempt): typeof REFUSED {
+    const error = withoutStack(() => new DeadlineExceededError(this.name));
+    this.#countTimeout(error, 0);
+    return attempt.refuse(error);
   }
 
   #expire(call: TimedCall): void {
@@ -303,7 +311,9 @@ export class Timeout
     );
   }
 
-  #durationOf(duration: (context: CallContext) => number, attempt: Attempt): number {
+  #durationFor(attempt: Attempt): number {
+    const { duration } = this.#options;
+    if (typeof duration === 'number') return duration;
     try {
       return checkDuration(
         'timeout: the result of duration',

@@ -7,7 +7,9 @@ import { TIMEOUT_CONFIGS } from './timeout-configs.ts';
 import { Timeout, type TimeoutPolicy } from './timeout.ts';
 
 /** What {@link timeouts} takes for each operation: a duration, or all options of a timeout. Its name is the operation's unless it has one. */
-export type TimeoutConfigs = Readonly<Record<string, TimeoutOptions['duration'] | TimeoutOptions>>;
+export type TimeoutConfigs<Name extends string = string> = Readonly<
+  Record<Name, TimeoutOptions['duration'] | TimeoutOptions>
+>;
 
 /** Options of {@link timeouts}. */
 export interface TimeoutsOptions extends CommonOptions {
@@ -37,10 +39,10 @@ export interface Timeouts<Name extends string> extends Component {
  * @param configs Operations to add, or other durations and options for those that exist.
  * @throws TypeError or RangeError for an option, or a variable, that is out of bounds.
  */
-export function timeouts<C extends TimeoutConfigs = Readonly<Record<never, number>>>(
-  configs?: C,
+export function timeouts<Name extends string = never>(
+  configs?: TimeoutConfigs<Name>,
   options: TimeoutsOptions = {},
-): Timeouts<keyof typeof TIMEOUT_CONFIGS | (keyof C & string)> {
+): Timeouts<keyof typeof TIMEOUT_CONFIGS | Name> {
   checkOptions('timeouts', options, ['env', 'name', 'clock']);
   if (configs !== undefined) checkOptions('timeouts: configs', configs, Object.keys(configs));
   return new NamedTimeouts({ ...TIMEOUT_CONFIGS, ...configs }, options);

@@ -1,18 +1,13 @@
 import { type Policy, compose } from '@fournines/core';
 import { type Deadline, TIMEOUT_CONFIGS, timeout, timeouts } from '@fournines/timeout';
 
-/** Compiles only when `Actual` is exactly `Expected`. */
-type Same<Actual, Expected> =
-  (<T>() => T extends Actual ? 1 : 2) extends <T>() => T extends Expected ? 1 : 2 ? true : false;
-const holds = <Condition extends true>(): Condition | undefined => undefined;
-
 // The context has a deadline, alone and in a composition; the result keeps its type.
 const policy = timeout(1_000);
-const alone = policy.execute(({ deadline }) => {
-  holds<Same<typeof deadline, Deadline>>();
+const alone: Promise<'x'> = policy.execute(({ deadline }) => {
+  deadline satisfies Deadline;
   return 'x' as const;
 });
-holds<Same<typeof alone, Promise<'x'>>>();
+void alone;
 const plain: Policy = policy;
 void compose(plain, policy).execute(({ deadline, signal }) => [deadline.at, signal.aborted]);
 

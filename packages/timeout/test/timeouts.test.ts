@@ -21,14 +21,9 @@ describe('the usual operations', () => {
     expect(await durationOf(policy)).toBe(ms);
     expect(policy.name).toBe(operation);
     expect(TIMEOUT_CONFIGS[operation]).toBe(ms);
-    const call = policy.execute(never);
-    const refusal = expect(call).rejects.toMatchObject({
-      code: 'ETIMEDOUT',
-      policy: operation,
-      durationMs: ms,
-    });
+    const call = policy.execute(never).catch((error: unknown) => error);
     await clock.advance(ms);
-    await refusal;
+    expect(await call).toMatchObject({ code: 'ETIMEDOUT', policy: operation, durationMs: ms });
   });
 
   test('cannot be changed behind the back of others', () => {
