@@ -36,6 +36,7 @@ export interface Timeouts<Name extends string> extends Component {
  * set. Beside its counts each operation shows how long its calls of the last minute took: `p50Ms`,
  * `p95Ms` and `p99Ms`.
  *
+ * @typeParam C The operations that are added.
  * @param configs Operations to add, or other durations and options for those that exist.
  * @throws TypeError or RangeError for an option, or a variable, that is out of bounds.
  */
