@@ -107,6 +107,8 @@ const SPECIAL: Readonly<Record<string, () => unknown>> = {
   'fetch/TypeError:terminated': () => new TypeError('terminated'),
   'fetch/TypeError:fetch failed <- bad port/unknown scheme': () =>
     new TypeError('fetch failed', { cause: new Error('bad port') }),
+  'fetch/TypeError:fetch failed <- redirect count exceeded': () =>
+    new TypeError('fetch failed', { cause: new Error('redirect count exceeded') }),
   'fetch/AbortError': () => new DOMException('This operation was aborted', 'AbortError'),
   'fetch/TimeoutError': () =>
     new DOMException('The operation was aborted due to timeout', 'TimeoutError'),

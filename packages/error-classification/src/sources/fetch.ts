@@ -5,6 +5,7 @@ import { undiciErrors } from '../tables/undici.ts';
 
 const WRAPPER = 'TypeError:fetch failed';
 const BLOCKED = 'TypeError:fetch failed <- bad port/unknown scheme';
+const REDIRECTED = 'TypeError:fetch failed <- redirect count exceeded';
 /** undici's reasons to refuse a URL: plain errors without a code. */
 const REFUSED = /^(?:bad port|unknown scheme)$|scheme (?:is not supported|must be)|^URL scheme/;
 
@@ -26,12 +27,15 @@ export const fetchSource: Source = {
       fieldsOf(error.socket).bytesWritten === 0 ? 'UND_ERR_SOCKET:unsent' : undefined,
   },
   match(error) {
+    if (error.code === 'HPE_HEADER_OVERFLOW') return 'UND_ERR_HEADERS_OVERFLOW';
     // Node 26 gives HTTPParserError no code.
     if (error.name === 'HTTPParserError' || text(error.code).startsWith('HPE_')) return 'HPE_*';
     if (error.name !== 'TypeError') return undefined;
     if (error.message === 'terminated') return 'TypeError:terminated';
     if (error.message !== 'fetch failed') return undefined;
-    return isRefusal(fieldsOf(error.cause)) ? BLOCKED : WRAPPER;
+    const cause = fieldsOf(error.cause);
+    if (cause.message === 'redirect count exceeded') return REDIRECTED;
+    return isRefusal(cause) ? BLOCKED : WRAPPER;
   },
   weak(error) {
     const name = nameOf(error);

@@ -21,6 +21,15 @@ export const fetchErrors: ErrorTable = /* @__PURE__ */ table('fetch', [
     false,
     500,
   ],
+  [
+    'TypeError:fetch failed <- redirect count exceeded',
+    'redirected for ever',
+    'internal',
+    'medium',
+    'no',
+    true,
+    502,
+  ],
   ['AbortError', 'DOMException code 20 (number)', 'cancelled', 'low', 'no', false, 499],
   [
     'TimeoutError',
