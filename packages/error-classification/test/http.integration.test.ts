@@ -130,7 +130,7 @@ describe.each(CASES)('a server that $name', ({ act, meaning, rows }) => {
   });
 });
 
-describe.each(Object.entries(clients))('without a server, by %s', (name, get: Get) => {
+describe.each(Object.entries(clients))('without a server, by %s', (_name, get: Get) => {
   it('nobody listens', async () => {
     const error = await rejection(get(`http://127.0.0.1:${await freePort()}/`));
     expect(meaningOf(classify, error)).toEqual(['ECONNREFUSED', 'unavailable', 'yes', true]);
@@ -148,14 +148,14 @@ describe.each(Object.entries(clients))('without a server, by %s', (name, get: Ge
     const error = await rejection((async () => get('http://:80:/'))());
     expect(meaningOf(classify, error)).toEqual(['ERR_INVALID_URL', 'bug', 'no', false]);
   });
+});
 
-  it.runIf(name.endsWith('fetch'))('the port is forbidden', async () => {
-    const error = await rejection(get('http://127.0.0.1:25/'));
-    expect(meaningOf(classify, error)).toEqual([
-      'TypeError:fetch failed <- bad port/unknown scheme',
-      ...['bug', 'no', false],
-    ]);
-  });
+it.each(['fetch', 'undici.fetch'] as const)('%s: the port is forbidden', async (name) => {
+  const error = await rejection(clients[name]('http://127.0.0.1:25/'));
+  expect(meaningOf(classify, error)).toEqual([
+    'TypeError:fetch failed <- bad port/unknown scheme',
+    ...['bug', 'no', false],
+  ]);
 });
 
 describe('sockets', () => {
