@@ -1,0 +1,9 @@
+export type { FetchRetryOptions, ResilientFetchOptions } from './options.ts';
+export {
+  type AnyFetch,
+  type ResilientFetch,
+  type ResilientInit,
+  type ResilientStreamInit,
+  type ResponseLike,
+  resilientFetch,
+} from './resilient-fetch.ts';
