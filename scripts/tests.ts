@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './workspace.ts';
 
@@ -21,15 +20,11 @@ interface JsonReport {
 
 /** Runs vitest, its own report on our output, and counts by its JSON report. */
 export async function runTests(filters: readonly string[]): Promise<TestCount> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fournines-tests-'));
-  try {
-    const file = path.join(folder, 'report.json');
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const code = await runVitest([...reporters, ...filters]);
-    return count(file, code);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const file = path.join(root, 'temp', 'tests.json');
+  rmSync(file, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await runVitest([...reporters, ...filters]);
+  return count(file, code);
 }
 
 async function runVitest(args: readonly string[]): Promise<number> {

@@ -123,7 +123,7 @@ async function bytesPerCall(loop: Loop, call: () => unknown): Promise<number | u
   const samples: number[] = [];
   for (let sample = 0; sample < 7; sample += 1) {
     await idle();
-    await gc();
+    gc();
     const before = process.memoryUsage().heapUsed;
     await loop(call, 4_000);
     samples.push((process.memoryUsage().heapUsed - before) / 4_000);

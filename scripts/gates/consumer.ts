@@ -15,6 +15,8 @@ export interface Consumer extends Disposable {
 export async function makeConsumer(more: Readonly<Record<string, string>>): Promise<Consumer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fournines-consumer-'));
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', dispose);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     const packages = readPackages();
     const tarballs = Object.fromEntries(

@@ -1,4 +1,12 @@
-import type { CallContext, CallOptions, Event, Permit, Policy, Rejection, Snapshot } from '@fournines/core';
+import type {
+  CallContext,
+  CallOptions,
+  Event,
+  Permit,
+  Policy,
+  Rejection,
+  Snapshot,
+} from '@fournines/core';
 import type {
   CircuitBreakerEvent,
   CircuitState,
@@ -47,6 +55,18 @@ export interface CircuitBreakerSnapshot extends Snapshot {
   };
 }
 
+/** What an action answers. */
+export interface ActionResult {
+  /** The state of the circuit afterwards. */
+  readonly state: CircuitState;
+}
+
+/** One isolation. Dispose it to end it. */
+export interface Isolation extends Disposable {
+  /** Ends it; nothing happens the second time. */
+  dispose(): void;
+}
+
 /** A circuit breaker. */
 export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapshot> {
   /** The state now. Stays `open` until a call probes; reading it changes nothing. */
@@ -67,7 +87,7 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
   readonly actions: Readonly<
     Record<
       'reset' | 'isolate' | 'release',
-      (input: Readonly<Record<string, unknown>>) => { readonly state: CircuitState }
+      (input: Readonly<Record<string, unknown>>) => ActionResult
     >
   >;
   /** Asks for leave in a first step and tells the outcome in a second: for streams, consumers, sockets. Makes no promise and never throws. */
@@ -76,16 +96,18 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
    * Refuses every call until what it returns is disposed; with several, until all are. Then the
    * circuit probes, or is closed as it was before. Enforced also by a shadow.
    */
-  isolate(reason?: string): Disposable & { dispose(): void };
+  isolate(reason?: string): Isolation;
   /** Closes the circuit, forgets the window and ends every isolation. */
   reset(): void;
   /**
-   * Changes options while it runs; state and window stay. `name`, `clock`, `random` and
-   * `initialState` are given at the beginning only.
+   * Changes options while it runs; state and window stay. `name`, `clock`, `random`, `initialState`
+   * and `fleet` are given at the beginning only.
    *
    * @throws TypeError or RangeError as {@link circuitBreaker}; nothing has changed then.
    */
-  configure(options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>): void;
+  configure(
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
+  ): void;
   /** The circuit as plain JSON, for another process's `initialState`. */
   toJSON(): ExportedCircuit;
 }
@@ -99,4 +121,3 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
   return new Breaker(options);
 }
-

@@ -1,5 +1,4 @@
 import type {
-  CallContext,
   CallOptions,
   CommonOptions,
   Component,
@@ -21,7 +20,7 @@ import {
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Admission } from './internal/admission.ts';
 import { Breaker } from './internal/breaker.ts';
-import type { OpenGate } from './internal/circuit.ts';
+import type { OpenGate } from './internal/circuit-parts.ts';
 import { LruList, type LruNode } from './internal/lru.ts';
 import { abandonAttempt, settleFailure } from './internal/stage-hooks.ts';
 import { acquire } from './internal/two-step.ts';
@@ -38,6 +37,12 @@ export interface CircuitBreakersOptions extends CommonOptions {
    * down, it is probably us. > 0 and ≤ 1. Default 1: all.
    */
   readonly maxOpenRatio?: number;
+}
+
+/** What the action `reset` answers. */
+export interface ResetResult {
+  /** The names of the breakers that were reset. */
+  readonly reset: readonly string[];
 }
 
 /** Breakers by key: a registry, and itself a policy that reads the call's `key`. */
@@ -58,10 +63,7 @@ export interface CircuitBreakers extends Policy {
   parts(): Iterable<Component>;
   /** What an operator may do: `reset` all, or the one with the given `name`. */
   readonly actions: Readonly<
-    Record<
-      'reset',
-      (input: Readonly<Record<string, unknown>>) => { readonly reset: readonly string[] }
-    >
+    Record<'reset', (input: Readonly<Record<string, unknown>>) => ResetResult>
   >;
 }
 
@@ -97,14 +99,13 @@ class Group extends StagedPolicy implements CircuitBreakers {
 
   readonly actions: CircuitBreakers['actions'] = {
     reset: ({ name }) => {
-      const chosen =
-        name === undefined ? this.list() : [this.get(typeof name === 'string' ? name : '')];
-      const reset: string[] = [];
-      for (const breaker of chosen) {
-        breaker?.reset();
-        if (breaker !== undefined) reset.push(breaker.name);
+      if (name === undefined) {
+        this.resetAll();
+        return { reset: this.list().map((breaker) => breaker.name) };
       }
-      return { reset };
+      const breaker = typeof name === 'string' ? this.get(name) : undefined;
+      breaker?.reset();
+      return { reset: breaker === undefined ? [] : [breaker.name] };
     },
   };
 
@@ -243,6 +244,7 @@ class Group extends StagedPolicy implements CircuitBreakers {
       if (node.breaker.circuit.isIdle) {
         this.#order.remove(node);
         this.#members.delete(node.key);
+        node.breaker.circuit.leaveFleet();
       }
       node = newer;
     }

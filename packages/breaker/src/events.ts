@@ -12,7 +12,8 @@ export type TransitionReason =
   | 'recovered'
   | 'isolated'
   | 'released'
-  | 'reset';
+  | 'reset'
+  | 'fleet';
 
 /** A change of state. */
 export interface Transition {

@@ -19,16 +19,22 @@ export interface ExportedCircuit {
 }
 
 /** A window's content, newest first. */
-export type ExportedWindow =
-  | {
-      readonly kind: 'time';
-      /** The length of a step, in milliseconds. */
-      readonly bucketMs: number;
-      /** Calls, failures and slow calls of each step. */
-      readonly buckets: readonly (readonly [calls: number, failures: number, slow: number])[];
-    }
-  | {
-      readonly kind: 'count';
-      /** Each outcome: 1 failed, 2 slow, 3 both, 0 neither. */
-      readonly outcomes: readonly number[];
-    };
+export type ExportedWindow = ExportedTimeWindow | ExportedCountWindow;
+
+/** A window over time, newest step first. */
+export interface ExportedTimeWindow {
+  /** Tells it from an {@link ExportedCountWindow}. */
+  readonly kind: 'time';
+  /** The length of a step, in milliseconds. */
+  readonly bucketMs: number;
+  /** Calls, failures and slow calls of each step. */
+  readonly buckets: readonly (readonly [calls: number, failures: number, slow: number])[];
+}
+
+/** A window over the last calls, newest first. */
+export interface ExportedCountWindow {
+  /** Tells it from an {@link ExportedTimeWindow}. */
+  readonly kind: 'count';
+  /** Each outcome: 1 failed, 2 slow, 3 both, 0 neither. */
+  readonly outcomes: readonly number[];
+}

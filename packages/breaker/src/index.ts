@@ -1,11 +1,14 @@
 export {
+  type ActionResult,
   type CircuitBreaker,
   type CircuitBreakerSnapshot,
+  type Isolation,
   circuitBreaker,
 } from './circuit-breaker.ts';
 export {
   type CircuitBreakers,
   type CircuitBreakersOptions,
+  type ResetResult,
   circuitBreakers,
 } from './circuit-breakers.ts';
 export type {
@@ -16,7 +19,19 @@ export type {
   Transition,
   TransitionReason,
 } from './events.ts';
-export type { ExportedCircuit, ExportedWindow } from './exported-circuit.ts';
+export type {
+  ExportedCircuit,
+  ExportedCountWindow,
+  ExportedTimeWindow,
+  ExportedWindow,
+} from './exported-circuit.ts';
+export {
+  type Fleet,
+  type FleetOptions,
+  type FleetRedis,
+  type FleetSubscriber,
+  fleet,
+} from './fleet.ts';
 export type {
   BreakInfo,
   CircuitBreakerOptions,

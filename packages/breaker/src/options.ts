@@ -2,6 +2,7 @@ import type { CallOptions, CommonOptions } from '@fournines/core';
 import type { Outcome } from '@fournines/core/authoring';
 import type { Classifier } from '@fournines/error-classification';
 import type { ExportedCircuit } from './exported-circuit.ts';
+import type { Fleet } from './fleet.ts';
 import type { TripReport } from './trip-report.ts';
 
 /** Options of {@link circuitBreaker}. The rules are OR-ed: whichever holds first opens the circuit. */
@@ -60,6 +61,8 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly stalls?: boolean;
   /** Where another process left off: what its `toJSON()` returned. */
   readonly initialState?: ExportedCircuit;
+  /** Shares transitions with the breakers of the same name in other processes: `fleet(redis)`. Default: alone. */
+  readonly fleet?: Fleet;
   /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. Default `Math.random`. */
   readonly random?: () => number;
 }
@@ -84,7 +87,7 @@ export interface HalfOpenOptions {
   readonly permittedCalls?: number;
   /** Opens again when at least this share of the probes failed or were slow: > 0 and ≤ 1. Default 0.5. Decided as soon as it is certain. */
   readonly failureRateThreshold?: number;
-  /** A probe that has not settled after this many milliseconds counts as failed. > 0; Infinity waits for ever. Default: as long as the circuit was open, at least 1. */
+  /** A probe that has not settled after this many milliseconds counts as failed. > 0; Infinity waits for ever. Default: as long as the circuit was open, 30 000 where that is 0. */
   readonly maxWait?: number;
 }
 
@@ -92,7 +95,9 @@ export interface HalfOpenOptions {
 export interface HandleFilter {
   /** What the filter takes. */
   readonly options: {
+    /** Whether an error is a failure. */
     readonly errorFilter: (error: Error) => boolean;
+    /** Whether a value is one. */
     readonly resultFilter: (result: unknown) => boolean;
   };
 }

@@ -1,6 +1,11 @@
 import type { CircuitBreakerOptions } from './options.ts';
 
-const http = { failureThreshold: 5, failureRateThreshold: 0.5, minimumCalls: 20, resetTimeout: 30_000 };
+const http = {
+  failureThreshold: 5,
+  failureRateThreshold: 0.5,
+  minimumCalls: 20,
+  resetTimeout: 30_000,
+};
 
 /**
  * Options for the usual dependencies: `circuitBreaker({ ...breakerPresets.database, name })`. They

@@ -5,7 +5,8 @@ export type TripRule =
   | 'slow-call-rate'
   | 'half-open'
   | 'ramp'
-  | 'open-on';
+  | 'open-on'
+  | 'fleet';
 
 /** Why a circuit opened: what the on-call person asks first. */
 export interface TripReport {

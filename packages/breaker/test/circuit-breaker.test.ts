@@ -41,7 +41,9 @@ describe('closed', () => {
     expect(policy.state).toBe('open');
     await expect(succeed(policy)).rejects.toBeInstanceOf(BrokenCircuitError);
     expect(policy.snapshot().counts.rejected).toBe(1);
-    expect(policy.lastTrip?.inequality).toBe('3 of 5 calls failed: 0.6 >= failureRateThreshold 0.5');
+    expect(policy.lastTrip?.inequality).toBe(
+      '3 of 5 calls failed: 0.6 >= failureRateThreshold 0.5',
+    );
   });
 
   test('adds up calls that are apart but within the window (R4 2)', async () => {
@@ -84,7 +86,11 @@ describe('closed', () => {
   });
 
   test('opens when enough calls were slow, failed or not (R4 3)', async () => {
-    const policy = breaker({ minimumCalls: 5, slowCallDuration: 2_000, slowCallRateThreshold: 0.6 });
+    const policy = breaker({
+      minimumCalls: 5,
+      slowCallDuration: 2_000,
+      slowCallRateThreshold: 0.6,
+    });
     for (const ok of [true, false, true]) {
       const call = deferred();
       const run = policy.execute(() => call.promise).catch(() => {});
@@ -99,7 +105,11 @@ describe('closed', () => {
   });
 
   test('counts the last calls in a count window, and drops exactly the oldest (R4 19)', async () => {
-    const policy = breaker({ slidingWindow: { size: 4 }, minimumCalls: 4, failureRateThreshold: 0.75 });
+    const policy = breaker({
+      slidingWindow: { size: 4 },
+      minimumCalls: 4,
+      failureRateThreshold: 0.75,
+    });
     await times(2, () => fail(policy));
     await times(3, () => succeed(policy));
     await fail(policy);
@@ -109,7 +119,11 @@ describe('closed', () => {
   });
 
   test('trips on a black hole: running calls count as slow once they are', async () => {
-    const policy = breaker({ minimumCalls: 20, slowCallDuration: 1_000, slowCallRateThreshold: 0.5 });
+    const policy = breaker({
+      minimumCalls: 20,
+      slowCallDuration: 1_000,
+      slowCallRateThreshold: 0.5,
+    });
     let admitted = 0;
     for (let i = 0; i < 5_000; i++) {
       void policy
@@ -178,10 +192,12 @@ describe('half-open', () => {
     const policy = await halfOpen({ halfOpen: { permittedCalls: 4 } });
     const gate = deferred();
     const results = Array.from({ length: 10 }, () =>
-      policy.execute(() => gate.promise).then(
-        () => 'ok',
-        (error: { state: string }) => error.state,
-      ),
+      policy
+        .execute(() => gate.promise)
+        .then(
+          () => 'ok',
+          (error: { state: string }) => error.state,
+        ),
     );
     gate.resolve(1);
     const outcomes = await Promise.all(results);
@@ -240,7 +256,11 @@ describe('half-open', () => {
 
 describe('generations', () => {
   test('a failure from before moves neither the open nor the half-open nor the fresh circuit', async () => {
-    const policy = breaker({ failureThreshold: 2, resetTimeout: 1_000, halfOpen: { permittedCalls: 1 } });
+    const policy = breaker({
+      failureThreshold: 2,
+      resetTimeout: 1_000,
+      halfOpen: { permittedCalls: 1 },
+    });
     const gates = Array.from({ length: 6 }, () => deferred());
     const calls = gates.map((gate) => policy.execute(() => gate.promise).catch(() => {}));
     await times(2, () => fail(policy));
@@ -266,7 +286,10 @@ describe('generations', () => {
     await Promise.all(calls);
     expect(policy.state).toBe('closed');
     expect(policy.snapshot().counts.late).toBe(6);
-    expect(changes.map(({ from, to }) => `${from}>${to}`)).toEqual(['open>half-open', 'half-open>closed']);
+    expect(changes.map(({ from, to }) => `${from}>${to}`)).toEqual([
+      'open>half-open',
+      'half-open>closed',
+    ]);
   });
 });
 

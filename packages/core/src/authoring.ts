@@ -22,5 +22,13 @@ export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
 export { nextName } from './internal/names.ts';
 export { parentSignal } from './internal/parent-signal.ts';
 export { reportOnce } from './internal/report-once.ts';
-export { type Failure, HELD, type Outcome, PARKED, REFUSED, type Stage, type Success } from './internal/stage.ts';
+export {
+  type Failure,
+  HELD,
+  type Outcome,
+  PARKED,
+  REFUSED,
+  type Stage,
+  type Success,
+} from './internal/stage.ts';
 export { StagedPolicy } from './internal/staged-policy.ts';

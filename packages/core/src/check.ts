@@ -114,7 +114,9 @@ export function checkClock(owner: string, clock: Clock | undefined): Clock | und
       clock !== null &&
       [clock.now, clock.wall, clock.setTimeout].every((method) => typeof method === 'function'));
   if (isClock) return clock;
-  throw new TypeError(`${owner}: clock must be an object with now, wall and setTimeout, got ${show(clock)}`);
+  throw new TypeError(
+    `${owner}: clock must be an object with now, wall and setTimeout, got ${show(clock)}`,
+  );
 }
 
 function describeRule(rule: NumberRule): string {

@@ -119,7 +119,10 @@ export function deadlineOf(
 ): Deadline | undefined {
   const signal = parentSignal(of) as { [DEADLINE]?: Deadline } | undefined;
   // A policy that is not ours derives a signal of its own, and leaves the context's fields.
-  return earlier(signal?.[DEADLINE], (of as { readonly deadline?: Deadline } | undefined)?.deadline);
+  return earlier(
+    signal?.[DEADLINE],
+    (of as { readonly deadline?: Deadline } | undefined)?.deadline,
+  );
 }
 
 /** The earlier of two deadlines, either of which may be absent. */

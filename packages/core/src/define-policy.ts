@@ -42,7 +42,9 @@ export function definePolicy<Token = undefined, S extends Snapshot = Snapshot>(
 ): Policy<CallContext, S> {
   checkOptions('definePolicy', stages, KNOWN);
   if (typeof stages.kind !== 'string' || stages.kind === '') {
-    throw new TypeError(`definePolicy: kind must be a non-empty string, got ${String(stages.kind)}`);
+    throw new TypeError(
+      `definePolicy: kind must be a non-empty string, got ${String(stages.kind)}`,
+    );
   }
   for (const hook of ['enter', 'success', 'failure', 'snapshot'] as const) {
     if (stages[hook] !== undefined) checkFunction(`definePolicy: ${hook}`, stages[hook]);
@@ -73,7 +75,11 @@ class DefinedPolicy<Token, S extends Snapshot> extends StagedPolicy<CallContext,
     const { success } = this.#stages;
     if (success === undefined) return;
     try {
-      reportRejection(success.call(this.#stages, value, token as Token), success, `${this.kind}: success`);
+      reportRejection(
+        success.call(this.#stages, value, token as Token),
+        success,
+        `${this.kind}: success`,
+      );
     } catch (error) {
       reportOnce(success, `${this.kind}: success`, error);
     }
@@ -83,7 +89,11 @@ class DefinedPolicy<Token, S extends Snapshot> extends StagedPolicy<CallContext,
     const { failure } = this.#stages;
     if (failure === undefined) return;
     try {
-      reportRejection(failure.call(this.#stages, error, token as Token), failure, `${this.kind}: failure`);
+      reportRejection(
+        failure.call(this.#stages, error, token as Token),
+        failure,
+        `${this.kind}: failure`,
+      );
     } catch (thrown) {
       reportOnce(failure, `${this.kind}: failure`, thrown);
     }

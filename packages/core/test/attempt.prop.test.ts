@@ -80,7 +80,8 @@ class Chaotic extends StagedPolicy {
 
   enter(attempt: Attempt, index: number): unknown {
     const world = this.#world;
-    if (attempt.isAborted(index) && !world.isDetached) this.#fault('entered after an abort from further out');
+    if (attempt.isAborted(index) && !world.isDetached)
+      this.#fault('entered after an abort from further out');
     world.trace.push(`${this.#label} enter`);
     if (world.chance(0.05)) world.caller.abort('caller');
     if (world.chance(0.1)) return attempt.refuse(new Error('refused')) satisfies typeof REFUSED;
@@ -216,7 +217,8 @@ test('every call settles once, and every entering of a stage is told of exactly 
       const call = compose(...stages).execute((context) => {
         const { signal } = context;
         world.trace.push('function');
-        if (signal.aborted && !world.isDetached) world.faults.push('the function was called with an aborted signal');
+        if (signal.aborted && !world.isDetached)
+          world.faults.push('the function was called with an aborted signal');
         if (world.chance(0.1)) throw new Error('sync');
         if (world.chance(0.2)) return 'sync';
         return new Promise((resolve, reject) => {

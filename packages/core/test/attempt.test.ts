@@ -40,7 +40,9 @@ describe('an abort on the way in', () => {
       probe({ enter: () => caller.abort('gone'), abort: () => {} }),
       probe({ enter: () => void calls.push('entered'), failure: () => void calls.push('failure') }),
     );
-    await expect(policy.execute(() => void calls.push('called'), caller.signal)).rejects.toBe('gone');
+    await expect(policy.execute(() => void calls.push('called'), caller.signal)).rejects.toBe(
+      'gone',
+    );
     expect(calls).toEqual([]);
   });
 
@@ -111,7 +113,10 @@ describe('a stage whose outcome has passed', () => {
       },
     });
     const inner = probe({ failure: () => {}, abort: () => void told.push('inner') });
-    const call = compose(holder, inner).execute(() => Promise.reject(new Error('x')), caller.signal);
+    const call = compose(holder, inner).execute(
+      () => Promise.reject(new Error('x')),
+      caller.signal,
+    );
     await settle();
     caller.abort('gone');
     await expect(call).rejects.toBe('gone');
@@ -161,7 +166,9 @@ describe('repetitions', () => {
     const outer = probe({
       failure: (_error, _token, attempt, _index, via) => void vias.push(via === attempt),
     });
-    await compose(outer, repeater(2)).execute(() => Promise.reject(new Error('x'))).catch(() => {});
+    await compose(outer, repeater(2))
+      .execute(() => Promise.reject(new Error('x')))
+      .catch(() => {});
     expect(vias).toEqual([true]);
   });
 
@@ -321,7 +328,10 @@ describe('early answers', () => {
     const unhandled: unknown[] = [];
     const listen = (error: unknown): void => void unhandled.push(error);
     process.on('unhandledRejection', listen);
-    const early = probe({ answersEarly: true, enter: (attempt, index) => attempt.answer(index, true, 1) });
+    const early = probe({
+      answersEarly: true,
+      enter: (attempt, index) => attempt.answer(index, true, 1),
+    });
     await early.execute(() => Promise.reject(new Error('late')));
     await settle();
     await settle();
@@ -395,7 +405,7 @@ describe('the signal', () => {
     await expect(call).resolves.toEqual([true, 'gone']);
   });
 
-  test('read late or after the call leaves no listener on the caller\'s signal', async () => {
+  test("read late or after the call leaves no listener on the caller's signal", async () => {
     const caller = new AbortController();
     const policy = probe({ abortsInside: true });
     let kept: { readonly signal: AbortSignal } | undefined;

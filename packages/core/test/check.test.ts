@@ -1,12 +1,20 @@
 import { expect, test } from 'vitest';
-import { checkBoolean, checkFunction, checkNumber, checkOneOf, checkOptions } from '../src/authoring.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+} from '../src/authoring.ts';
 
 test('a number out of bounds is named with option, rule and value', () => {
   const rule = { above: 0, max: 1 };
   expect(() => checkNumber('breaker: failureRateThreshold', 50, rule)).toThrow(
     new RangeError('breaker: failureRateThreshold must be > 0 and <= 1, got 50'),
   );
-  expect(() => checkNumber('a', '5', rule)).toThrow(new TypeError("a must be > 0 and <= 1, got '5'"));
+  expect(() => checkNumber('a', '5', rule)).toThrow(
+    new TypeError("a must be > 0 and <= 1, got '5'"),
+  );
   expect(() => checkNumber('a', 1.5, { integer: true, min: 1 })).toThrow(
     new RangeError('a must be an integer >= 1, got 1.5'),
   );
@@ -26,7 +34,9 @@ test('the bounds themselves: min and max are allowed, above is not', () => {
 
 test('one of, boolean, function', () => {
   expect(checkOneOf('a', 'x', ['x', 'y'])).toBe('x');
-  expect(() => checkOneOf('a', 'z', ['x', 'y'])).toThrow(new TypeError("a must be one of 'x', 'y', got 'z'"));
+  expect(() => checkOneOf('a', 'z', ['x', 'y'])).toThrow(
+    new TypeError("a must be one of 'x', 'y', got 'z'"),
+  );
   expect(() => checkBoolean('a', 1)).toThrow(new TypeError('a must be true or false, got 1'));
   expect(() => checkFunction('a', null)).toThrow(new TypeError('a must be a function, got null'));
 });

@@ -6,7 +6,8 @@ import { manualClock, seededRandom, useManualClock } from '../src/testing.ts';
 test('a manual clock fires what falls due in order of time and of start, each at its moment', async () => {
   const clock = manualClock({ now: 5 });
   const fired: unknown[] = [];
-  const at = (name: string, ms: number) => clock.setTimeout(() => fired.push([name, clock.now()]), ms);
+  const at = (name: string, ms: number) =>
+    clock.setTimeout(() => fired.push([name, clock.now()]), ms);
   at('c', 30);
   at('a', 10);
   at('b', 10);
@@ -15,7 +16,11 @@ test('a manual clock fires what falls due in order of time and of start, each at
   cancelled.cancel();
   cancelled.cancel();
   await clock.advance(30);
-  expect(fired).toEqual([['a', 15], ['b', 15], ['c', 35]]);
+  expect(fired).toEqual([
+    ['a', 15],
+    ['b', 15],
+    ['c', 35],
+  ]);
   expect([clock.now(), clock.timers]).toEqual([35, 1]);
 });
 
@@ -88,7 +93,7 @@ test('a delay over 2³¹−1 ms does not fire at once', () => {
   }
 });
 
-test('the coarse clock is exact on a manual one, and never shows manual time as the system\'s', async () => {
+test("the coarse clock is exact on a manual one, and never shows manual time as the system's", async () => {
   const before = coarseNow(systemClock);
   {
     using clock = useManualClock({ now: 1e9 });

@@ -2,19 +2,60 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import * as cockatiel from 'cockatiel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type AnyPolicy, type CallContext, type CallOptions, compose, deadline, deadlineOf, definePolicy, fallback } from '../src/index.ts';
+import {
+  type AnyPolicy,
+  type CallContext,
+  type CallOptions,
+  compose,
+  deadline,
+  deadlineOf,
+  definePolicy,
+  fallback,
+} from '../src/index.ts';
 import { probe, repeater, settle } from './probe.ts';
 
 const theirs: readonly (readonly [string, () => AnyPolicy])[] = [
   ['bulkhead', () => cockatiel.bulkhead(5)],
-  ['circuitBreaker', () => cockatiel.circuitBreaker(cockatiel.handleAll, { halfOpenAfter: 1_000, breaker: new cockatiel.ConsecutiveBreaker(5) })],
-  ['fallback', () => cockatiel.fallback(cockatiel.handleWhen(() => false), 'theirs')],
+  [
+    'circuitBreaker',
+    () =>
+      cockatiel.circuitBreaker(cockatiel.handleAll, {
+        halfOpenAfter: 1_000,
+        breaker: new cockatiel.ConsecutiveBreaker(5),
+      }),
+  ],
+  [
+    'fallback',
+    () =>
+      cockatiel.fallback(
+        cockatiel.handleWhen(() => false),
+        'theirs',
+      ),
+  ],
   ['noop', () => cockatiel.noop],
-  ['retry', () => cockatiel.retry(cockatiel.handleAll, { maxAttempts: 2, backoff: new cockatiel.ConstantBackoff(0) })],
+  [
+    'retry',
+    () =>
+      cockatiel.retry(cockatiel.handleAll, {
+        maxAttempts: 2,
+        backoff: new cockatiel.ConstantBackoff(0),
+      }),
+  ],
   ['timeout', () => cockatiel.timeout(5_000, cockatiel.TimeoutStrategy.Aggressive)],
-  ['wrap', () => cockatiel.wrap(cockatiel.noop, cockatiel.timeout(5_000, cockatiel.TimeoutStrategy.Cooperative))],
+  [
+    'wrap',
+    () =>
+      cockatiel.wrap(
+        cockatiel.noop,
+        cockatiel.timeout(5_000, cockatiel.TimeoutStrategy.Cooperative),
+      ),
+  ],
 ];
-const ours = (): AnyPolicy[] => [fallback(() => false, 'ours'), repeater(2), definePolicy({ kind: 'mine' })];
+const ours = (): AnyPolicy[] => [
+  fallback(() => false, 'ours'),
+  repeater(2),
+  definePolicy({ kind: 'mine' }),
+];
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -22,14 +63,32 @@ describe('order', () => {
   test('the outermost stage enters first and hears last', async () => {
     const heard: string[] = [];
     const stage = (name: string) =>
-      definePolicy({ kind: 'k', enter: () => void heard.push(`${name} in`), success: () => void heard.push(`${name} out`) });
-    await compose(stage('a'), compose(stage('b'), stage('c')), stage('d')).execute(() => heard.push('call'));
-    expect(heard).toEqual(['a in', 'b in', 'c in', 'd in', 'call', 'd out', 'c out', 'b out', 'a out']);
+      definePolicy({
+        kind: 'k',
+        enter: () => void heard.push(`${name} in`),
+        success: () => void heard.push(`${name} out`),
+      });
+    await compose(stage('a'), compose(stage('b'), stage('c')), stage('d')).execute(() =>
+      heard.push('call'),
+    );
+    expect(heard).toEqual([
+      'a in',
+      'b in',
+      'c in',
+      'd in',
+      'call',
+      'd out',
+      'c out',
+      'b out',
+      'a out',
+    ]);
   });
 
   test.each([29, 30, 31, 95])('%i policies work as one', async (n) => {
     let entered = 0;
-    const policies = Array.from({ length: n }, () => definePolicy({ kind: 'k', enter: () => void (entered += 1) }));
+    const policies = Array.from({ length: n }, () =>
+      definePolicy({ kind: 'k', enter: () => void (entered += 1) }),
+    );
     const context = await compose(...policies).execute((given) => Object.keys(given));
     expect({ entered, context }).toEqual({ entered: n, context: ['signal'] });
   });
@@ -39,13 +98,19 @@ describe.each(theirs)("cockatiel's %s", (_name, make) => {
   test.each([0, 1, 2, 3])('at place %i among ours', async (place) => {
     const policies = ours().toSpliced(place, 0, make());
     const policy = compose(...policies);
-    const seen = await policy.execute((context) => [context.signal instanceof AbortSignal, (context as { attempt?: number }).attempt]);
+    const seen = await policy.execute((context) => [
+      context.signal instanceof AbortSignal,
+      (context as { attempt?: number }).attempt,
+    ]);
     expect(seen).toEqual([true, 0]);
     const error = new Error('x');
     await expect(policy.execute(() => Promise.reject(error))).rejects.toBe(error);
     const caller = new AbortController();
     const call = policy.execute(
-      ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })),
+      ({ signal }) =>
+        new Promise((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+        ),
       caller.signal,
     );
     await settle();
@@ -57,7 +122,10 @@ describe.each(theirs)("cockatiel's %s", (_name, make) => {
   test.each([0, 1, 2])('wrapped around and inside ours, ours at place %i', async (place) => {
     const policies = [make(), make()].toSpliced(place, 0, compose(...ours()));
     const wrapped = cockatiel.wrap(...policies) as AnyPolicy;
-    const seen = await wrapped.execute((context: CallContext & { attempt?: number }) => [context.signal instanceof AbortSignal, context.attempt]);
+    const seen = await wrapped.execute((context: CallContext & { attempt?: number }) => [
+      context.signal instanceof AbortSignal,
+      context.attempt,
+    ]);
     expect(seen).toEqual([true, 0]);
     await expect(compose(wrapped, ...ours()).execute(() => 0)).resolves.toBe(0);
   });
@@ -66,22 +134,33 @@ describe.each(theirs)("cockatiel's %s", (_name, make) => {
 describe('contexts and deadlines', () => {
   test("a deadline crosses cockatiel's policies, and the inner one never outlasts it", async () => {
     using scope = deadline(1_000);
-    const longer = probe({ abortsInside: true, deadline: () => ({ at: Infinity, remainingMs: Infinity, expired: false }) });
+    const longer = probe({
+      abortsInside: true,
+      deadline: () => ({ at: Infinity, remainingMs: Infinity, expired: false }),
+    });
     for (const [name, make] of theirs) {
       const seen = await compose(definePolicy({ kind: 'k' }), make(), longer).execute(
-        (context) => [(context as { deadline?: { at: number } }).deadline?.at, deadlineOf(context)?.at],
+        (context) => [
+          (context as { deadline?: { at: number } }).deadline?.at,
+          deadlineOf(context)?.at,
+        ],
         scope.signal,
       );
       expect(seen, name).toEqual([scope.deadline.at, scope.deadline.at]);
       const wrapped = cockatiel.wrap(definePolicy({ kind: 'k' }), ...[make()]) as AnyPolicy;
-      expect(await wrapped.execute((context: CallContext) => deadlineOf(context)?.at, scope.signal), name).toBe(scope.deadline.at);
+      expect(
+        await wrapped.execute((context: CallContext) => deadlineOf(context)?.at, scope.signal),
+        name,
+      ).toBe(scope.deadline.at);
     }
   });
 
   test('the fields of foreign contexts reach the function', async () => {
-    const seen = await compose(definePolicy({ kind: 'k' }), theirs[4]?.[1]() ?? cockatiel.noop, fallback(() => false, 0)).execute(
-      (context) => Object.keys(context).sort(),
-    );
+    const seen = await compose(
+      definePolicy({ kind: 'k' }),
+      theirs[4]?.[1]() ?? cockatiel.noop,
+      fallback(() => false, 0),
+    ).execute((context) => Object.keys(context).sort());
     expect(seen).toEqual(['attempt', 'signal']);
   });
 
@@ -107,21 +186,33 @@ describe('the lazy signal', () => {
   const count = (): { made: number } => {
     const counted = { made: 0 };
     const Native = AbortController;
-    vi.stubGlobal('AbortController', class extends Native {
-      constructor() {
-        super();
-        counted.made += 1;
-      }
-    });
+    vi.stubGlobal(
+      'AbortController',
+      class extends Native {
+        constructor() {
+          super();
+          counted.made += 1;
+        }
+      },
+    );
     return counted;
   };
   afterEach(() => vi.unstubAllGlobals());
-  const chain = () => compose(fallback(() => false, 0), repeater(3), probe({ abortsInside: true }), compose(probe({ abortsInside: true })), definePolicy({ kind: 'k' }));
+  const chain = () =>
+    compose(
+      fallback(() => false, 0),
+      repeater(3),
+      probe({ abortsInside: true }),
+      compose(probe({ abortsInside: true })),
+      definePolicy({ kind: 'k' }),
+    );
 
   test('costs no AbortController when nobody reads it', async () => {
     const counted = count();
     await chain().execute(() => 1);
-    await chain().execute(() => 1, AbortSignal.abort(1)).catch(() => {});
+    await chain()
+      .execute(() => 1, AbortSignal.abort(1))
+      .catch(() => {});
     expect(counted.made).toBe(0);
   });
 
@@ -143,21 +234,43 @@ describe('the caller', () => {
   test('who aborted before calls nothing, and no fallback answers', async () => {
     let calls = 0;
     const reason = new Error('gone');
-    for (const policy of [compose(fallback(() => true, 1), definePolicy({ kind: 'k' })), compose(fallback(() => true, 1), cockatiel.noop), compose(cockatiel.fallback(cockatiel.handleAll, 1))]) {
-      await expect(policy.execute(() => (calls += 1), AbortSignal.abort(reason))).rejects.toBe(reason);
+    for (const policy of [
+      compose(
+        fallback(() => true, 1),
+        definePolicy({ kind: 'k' }),
+      ),
+      compose(
+        fallback(() => true, 1),
+        cockatiel.noop,
+      ),
+      compose(cockatiel.fallback(cockatiel.handleAll, 1)),
+    ]) {
+      await expect(policy.execute(() => (calls += 1), AbortSignal.abort(reason))).rejects.toBe(
+        reason,
+      );
     }
     expect(calls).toBe(0);
   });
 
   test('leaves no listener behind after 10 000 calls on one signal', async () => {
     const { signal } = new AbortController();
-    const policy = compose(fallback(() => false, 0), probe({ abortsInside: true, abort: () => {} }), repeater(2));
-    await Promise.all(Array.from({ length: 10_000 }, (_, i) => policy.execute(async (context) => {
-      if (i % 2 === 0) expect(context.signal.aborted).toBe(false);
-      if (i % 3 === 0) throw new Error('x');
-      await settle();
-      expect(context.signal.aborted).toBe(false);
-    }, signal).catch((error: Error) => expect(error.message).toBe('x'))));
+    const policy = compose(
+      fallback(() => false, 0),
+      probe({ abortsInside: true, abort: () => {} }),
+      repeater(2),
+    );
+    await Promise.all(
+      Array.from({ length: 10_000 }, (_, i) =>
+        policy
+          .execute(async (context) => {
+            if (i % 2 === 0) expect(context.signal.aborted).toBe(false);
+            if (i % 3 === 0) throw new Error('x');
+            await settle();
+            expect(context.signal.aborted).toBe(false);
+          }, signal)
+          .catch((error: Error) => expect(error.message).toBe('x')),
+      ),
+    );
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
@@ -166,7 +279,10 @@ describe('the caller', () => {
     ['a number', 5],
     ['a signal that is none', { signal: {} }],
   ])('who gives %s instead of a signal or options is told by a rejection', async (_what, call) => {
-    for (const policy of [definePolicy({ kind: 'k' }), compose(definePolicy({ kind: 'k' }), cockatiel.noop)]) {
+    for (const policy of [
+      definePolicy({ kind: 'k' }),
+      compose(definePolicy({ kind: 'k' }), cockatiel.noop),
+    ]) {
       await expect(policy.execute(() => 1, call as never)).rejects.toThrow(TypeError);
     }
   });
@@ -180,31 +296,64 @@ describe('the caller', () => {
 
   test('keeps its asynchronous context', async () => {
     const storage = new AsyncLocalStorage<string>();
-    const seen = await storage.run('mine', () => compose(repeater(2), fallback(() => true, () => storage.getStore())).execute(async () => {
-      await settle();
-      throw new Error('x');
-    }));
+    const seen = await storage.run('mine', () =>
+      compose(
+        repeater(2),
+        fallback(
+          () => true,
+          () => storage.getStore(),
+        ),
+      ).execute(async () => {
+        await settle();
+        throw new Error('x');
+      }),
+    );
     expect(seen).toBe('mine');
   });
 });
 
 describe('results', () => {
-  const policies = [definePolicy({ kind: 'k' }), compose(repeater(2), fallback(() => false, 0)), compose(probe({ answersEarly: true })), compose(cockatiel.noop, repeater(2))] as AnyPolicy[];
+  const policies = [
+    definePolicy({ kind: 'k' }),
+    compose(
+      repeater(2),
+      fallback(() => false, 0),
+    ),
+    compose(probe({ answersEarly: true })),
+    compose(cockatiel.noop, repeater(2)),
+  ] as AnyPolicy[];
 
-  test.each([[0], [''], [false], [null], [undefined], [Number.NaN]])('%o passes as it is', async (value) => {
-    for (const policy of policies) {
-      await expect(policy.execute(() => value)).resolves.toBe(value);
-      await expect(policy.execute(() => Promise.resolve(value))).resolves.toBe(value);
-      await expect(policy.execute(() => Promise.reject(value))).rejects.toBe(value);
-    }
-  });
+  test.each([[0], [''], [false], [null], [undefined], [Number.NaN]])(
+    '%o passes as it is',
+    async (value) => {
+      for (const policy of policies) {
+        await expect(policy.execute(() => value)).resolves.toBe(value);
+        await expect(policy.execute(() => Promise.resolve(value))).resolves.toBe(value);
+        await expect(policy.execute(() => Promise.reject(value))).rejects.toBe(value);
+      }
+    },
+  );
 
   test('sync throws reject, thenables are awaited, hostile thenables reject', async () => {
     const error = new Error('x');
     for (const policy of policies) {
-      await expect(policy.execute(() => { throw error; })).rejects.toBe(error);
-      await expect(policy.execute(() => ({ then: (ok: (value: number) => void) => ok(7) }) as PromiseLike<number>)).resolves.toBe(7);
-      await expect(policy.execute(() => ({ get then(): never { throw error; } }))).rejects.toBe(error);
+      await expect(
+        policy.execute(() => {
+          throw error;
+        }),
+      ).rejects.toBe(error);
+      await expect(
+        policy.execute(
+          () => ({ then: (ok: (value: number) => void) => ok(7) }) as PromiseLike<number>,
+        ),
+      ).resolves.toBe(7);
+      await expect(
+        policy.execute(() => ({
+          get then(): never {
+            throw error;
+          },
+        })),
+      ).rejects.toBe(error);
     }
   });
 
@@ -217,7 +366,9 @@ describe('results', () => {
 
 test('bad policies are a TypeError at once', () => {
   for (const bad of [undefined, null, 5, {}, { execute: 1 }, Object.create(null), Symbol('s')]) {
-    expect(() => compose(definePolicy({ kind: 'k' }), bad as never)).toThrow(/^compose: policy 1 must have an execute method/);
+    expect(() => compose(definePolicy({ kind: 'k' }), bad as never)).toThrow(
+      /^compose: policy 1 must have an execute method/,
+    );
   }
   expect(() => compose()).toThrow(TypeError);
 });
@@ -226,8 +377,12 @@ test('names count per kind, and bad ones are refused', () => {
   const [first, second] = [definePolicy({ kind: 'named' }), definePolicy({ kind: 'named' })];
   expect([first.name, second.name]).toEqual(['named-1', 'named-2']);
   expect(definePolicy({ kind: 'named', name: 'mine' }).name).toBe('mine');
-  expect(() => fallback(() => true, 1, { name: 5 } as never)).toThrow(new TypeError('fallback: name must be a non-empty string, got 5'));
-  expect(() => fallback(() => true, 1, { clock: Date } as never)).toThrow(/^fallback: clock must be/);
+  expect(() => fallback(() => true, 1, { name: 5 } as never)).toThrow(
+    new TypeError('fallback: name must be a non-empty string, got 5'),
+  );
+  expect(() => fallback(() => true, 1, { clock: Date } as never)).toThrow(
+    /^fallback: clock must be/,
+  );
 });
 
 test('a composition shows its parts and the worst of their states', () => {
@@ -239,7 +394,11 @@ test('a composition shows its parts and the worst of their states', () => {
 });
 
 test('the heap stays flat', async () => {
-  const policy = compose(fallback(() => true, 0), repeater(2), probe({ abortsInside: true }));
+  const policy = compose(
+    fallback(() => true, 0),
+    repeater(2),
+    probe({ abortsInside: true }),
+  );
   const { signal } = new AbortController();
   const round = async (): Promise<number> => {
     for (let i = 0; i < 20_000; i++) {

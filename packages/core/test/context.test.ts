@@ -36,7 +36,9 @@ test('it behaves as a plain object: inherited members work, it can be printed an
   const context = await contextOf(plain);
   expect(`${context}`).toBe('[object Object]');
   expect(Object.prototype.hasOwnProperty.call(context, 'signal')).toBe(true);
-  expect((context as object as { hasOwnProperty(key: string): boolean }).hasOwnProperty('signal')).toBe(true);
+  expect(
+    (context as object as { hasOwnProperty(key: string): boolean }).hasOwnProperty('signal'),
+  ).toBe(true);
   expect('toString' in context).toBe(true);
   expect(context.constructor).toBe(Object);
   expect(Object.getPrototypeOf(context)).toBe(Object.prototype);

@@ -1,5 +1,11 @@
 import * as cockatiel from 'cockatiel';
-import type { Event as TheirEvent, IDisposable, IFailureEvent, IPolicy, ISuccessEvent } from 'cockatiel';
+import type {
+  Event as TheirEvent,
+  IDisposable,
+  IFailureEvent,
+  IPolicy,
+  ISuccessEvent,
+} from 'cockatiel';
 import { expectTypeOf } from 'vitest';
 import {
   type CallContext,
@@ -53,46 +59,88 @@ expectTypeOf<Event<ComponentEvent>>().toExtend<TheirEvent<ComponentEvent>>();
 expectTypeOf<ReturnType<Event<number>>>().toExtend<IDisposable & Disposable>();
 expectTypeOf<Policy['onSuccess']>().toEqualTypeOf<Event<ISuccessEvent>>();
 expectTypeOf<Policy['onFailure']>().toEqualTypeOf<Event<IFailureEvent>>();
-expectTypeOf<{ readonly at: number; readonly remainingMs: number; readonly expired: boolean }>().toEqualTypeOf<Deadline>();
+expectTypeOf<{
+  readonly at: number;
+  readonly remainingMs: number;
+  readonly expired: boolean;
+}>().toEqualTypeOf<Deadline>();
 
 // Contexts and answers merge.
 expectTypeOf<ContextOf<typeof tries>>().toEqualTypeOf<TriesContext>();
 expectTypeOf<MergedContext<[typeof tries, typeof timed]>>().toExtend<TriesContext & TimedContext>();
 expectTypeOf<MergedContext<[]>>().toEqualTypeOf<CallContext>();
 expectTypeOf(ours).toEqualTypeOf<FallbackPolicy<'ours'>>();
-expectTypeOf(compose(tries, timed)).toEqualTypeOf<Composed<[Policy<TriesContext>, Policy<TimedContext>]>>();
+expectTypeOf(compose(tries, timed)).toEqualTypeOf<
+  Composed<[Policy<TriesContext>, Policy<TimedContext>]>
+>();
 compose(ours, tries, timed).execute(({ attempt, deadline: left, signal }) => {
   expectTypeOf(attempt).toEqualTypeOf<number>();
   expectTypeOf(left).toEqualTypeOf<Deadline>();
   expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
 });
 expectTypeOf(ours.execute(() => 1)).toEqualTypeOf<Promise<number | 'ours'>>();
-expectTypeOf(compose(tries, compose(timed, ours)).execute(async () => 1)).toEqualTypeOf<Promise<number | 'ours'>>();
+expectTypeOf(compose(tries, compose(timed, ours)).execute(async () => 1)).toEqualTypeOf<
+  Promise<number | 'ours'>
+>();
 expectTypeOf(tries.execute(() => 1)).toEqualTypeOf<Promise<number>>();
-expectTypeOf(fallback(() => true, async () => 5)).toEqualTypeOf<FallbackPolicy<number>>();
+expectTypeOf(
+  fallback(
+    () => true,
+    async () => 5,
+  ),
+).toEqualTypeOf<FallbackPolicy<number>>();
 
 // cockatiel's seven at every place of `compose`, without a cast.
-compose(theirRetry, tries, theirTimeout, theirBreaker, theirBulkhead, cockatiel.noop, theirFallback, cockatiel.wrap(theirRetry, theirTimeout)).execute((context) => {
+compose(
+  theirRetry,
+  tries,
+  theirTimeout,
+  theirBreaker,
+  theirBulkhead,
+  cockatiel.noop,
+  theirFallback,
+  cockatiel.wrap(theirRetry, theirTimeout),
+).execute((context) => {
   expectTypeOf(context.attempt).toEqualTypeOf<number>();
   expectTypeOf(context.signal).toEqualTypeOf<AbortSignal>();
 });
-expectTypeOf(compose(theirFallback, ours, tries).execute(() => 1)).toEqualTypeOf<Promise<number | 'theirs' | 'ours'>>();
+expectTypeOf(compose(theirFallback, ours, tries).execute(() => 1)).toEqualTypeOf<
+  Promise<number | 'theirs' | 'ours'>
+>();
 
 // Ours at every place of cockatiel's `wrap`.
 cockatiel.wrap(timed, theirRetry).execute(({ attempt, deadline: left }) => {
   expectTypeOf(attempt).toEqualTypeOf<number>();
   expectTypeOf(left).toEqualTypeOf<Deadline>();
 });
-cockatiel.wrap(theirRetry, timed).execute(({ deadline: left }) => expectTypeOf(left).toEqualTypeOf<Deadline>());
-cockatiel.wrap(theirRetry, compose(timed, tries), theirTimeout).execute(({ deadline: left }) => expectTypeOf(left).toEqualTypeOf<Deadline>());
-expectTypeOf(cockatiel.wrap(ours, theirRetry).execute(() => 1)).toEqualTypeOf<Promise<number | 'ours'>>();
-compose(tries, cockatiel.wrap(timed, theirRetry)).execute(({ deadline: left }) => expectTypeOf(left).toEqualTypeOf<Deadline>());
+cockatiel
+  .wrap(theirRetry, timed)
+  .execute(({ deadline: left }) => expectTypeOf(left).toEqualTypeOf<Deadline>());
+cockatiel
+  .wrap(theirRetry, compose(timed, tries), theirTimeout)
+  .execute(({ deadline: left }) => expectTypeOf(left).toEqualTypeOf<Deadline>());
+expectTypeOf(cockatiel.wrap(ours, theirRetry).execute(() => 1)).toEqualTypeOf<
+  Promise<number | 'ours'>
+>();
+compose(tries, cockatiel.wrap(timed, theirRetry)).execute(({ deadline: left }) =>
+  expectTypeOf(left).toEqualTypeOf<Deadline>(),
+);
 
 // The rest of the surface.
 expectTypeOf(deadline(5)).toEqualTypeOf<DeadlineScope>();
-expectTypeOf(deadlineOf).parameter(0).toEqualTypeOf<AbortSignal | CallContext | CallOptions | undefined>();
-expectTypeOf(definePolicy({ kind: 'k', enter: () => 5, success: (_value, token) => expectTypeOf(token).toEqualTypeOf<number>() })).toExtend<Policy>();
-expectTypeOf(stream(theirRetry, async () => new ReadableStream<string>(), { idle: 5, key: 'k' })).toExtend<AsyncIterable<string>>();
+expectTypeOf(deadlineOf)
+  .parameter(0)
+  .toEqualTypeOf<AbortSignal | CallContext | CallOptions | undefined>();
+expectTypeOf(
+  definePolicy({
+    kind: 'k',
+    enter: () => 5,
+    success: (_value, token) => expectTypeOf(token).toEqualTypeOf<number>(),
+  }),
+).toExtend<Policy>();
+expectTypeOf(
+  stream(theirRetry, async () => new ReadableStream<string>(), { idle: 5, key: 'k' }),
+).toExtend<AsyncIterable<string>>();
 declare const thrown: unknown;
 if (isResilienceError(thrown)) {
   expectTypeOf(thrown).toEqualTypeOf<PolicyError>();

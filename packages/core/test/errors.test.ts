@@ -57,7 +57,11 @@ test("errors subclass cockatiel's, and its guards hold", () => {
 
 test('only an isolated circuit is isolated', () => {
   expect(isIsolatedCircuitError(new BrokenCircuitError('a', open))).toBe(false);
-  const isolated = new BrokenCircuitError('a', { state: 'isolated', retryAfterMs: Infinity, reason: 'drill' });
+  const isolated = new BrokenCircuitError('a', {
+    state: 'isolated',
+    retryAfterMs: Infinity,
+    reason: 'drill',
+  });
   expect(isIsolatedCircuitError(isolated)).toBe(true);
   expect(isolated.message).toBe('a: the circuit is isolated (drill)');
 });
@@ -71,9 +75,18 @@ test('a cause is kept as Error keeps it: not enumerable, absent when none', () =
 });
 
 test('the brand survives a second copy, and the guard never throws', () => {
-  const other = Object.defineProperty(new Error('x'), Symbol.for('@fournines/core/error'), { value: true });
+  const other = Object.defineProperty(new Error('x'), Symbol.for('@fournines/core/error'), {
+    value: true,
+  });
   expect(isResilienceError(other)).toBe(true);
-  const hostile = new Proxy({}, { has: () => { throw new Error('no'); } });
+  const hostile = new Proxy(
+    {},
+    {
+      has: () => {
+        throw new Error('no');
+      },
+    },
+  );
   for (const value of [undefined, null, 1, 'x', new Error('x'), hostile]) {
     expect(isResilienceError(value)).toBe(false);
   }

@@ -7,7 +7,11 @@ import { deferred, probe, repeater, settle } from './probe.ts';
 interface Ping extends ComponentEvent {
   readonly type: 'ping';
 }
-const component = { kind: 'thing', name: 'thing-1', snapshot: () => ({ status: 'up', counts: {} }) as const };
+const component = {
+  kind: 'thing',
+  name: 'thing-1',
+  snapshot: () => ({ status: 'up', counts: {} }) as const,
+};
 const ping: Ping = { type: 'ping', at: 1 };
 const make = () => new ComponentEvents<Ping>(component, ['ping']);
 
@@ -53,7 +57,9 @@ test('a listener that throws or rejects is reported once and hurts nobody', asyn
     throw new Error('thrown');
   });
   events.onEvent((async () => Promise.reject(new Error('rejected'))) as () => void);
-  events.onEvent((() => ({ then: (_ok: unknown, no: (error: Error) => void) => no(new Error('thenable')) })) as never);
+  events.onEvent((() => ({
+    then: (_ok: unknown, no: (error: Error) => void) => no(new Error('thenable')),
+  })) as never);
   events.onEvent(() => void (heard += 1));
   events.emit(ping);
   events.emit(ping);
@@ -108,10 +114,15 @@ test('an event is published on its diagnostics channel while somebody subscribes
 
 test('onSuccess and onFailure tell each policy of what came to it, with a duration', async () => {
   const inner = repeater(3);
-  const policy = compose(fallback(() => true, 'other'), inner);
+  const policy = compose(
+    fallback(() => true, 'other'),
+    inner,
+  );
   const heard: string[] = [];
   using _a = policy.onSuccess(({ duration }) => heard.push(`whole ok ${duration >= 0}`));
-  using _b = inner.onFailure(({ reason }) => heard.push(`inner ${String((reason as { error: unknown }).error)}`));
+  using _b = inner.onFailure(({ reason }) =>
+    heard.push(`inner ${String((reason as { error: unknown }).error)}`),
+  );
   let n = 0;
   await policy.execute(() => Promise.reject(++n));
   expect(heard).toEqual(['inner 1', 'inner 2', 'inner 3', 'whole ok true']);
@@ -119,7 +130,10 @@ test('onSuccess and onFailure tell each policy of what came to it, with a durati
 
 test('onFailure says whether it was the caller who gave up, and fires for an early answer', async () => {
   const caller = new AbortController();
-  const policy = probe({ answersEarly: true, abort: (reason, _t, attempt, index) => attempt.answer(index, false, reason) });
+  const policy = probe({
+    answersEarly: true,
+    abort: (reason, _t, attempt, index) => attempt.answer(index, false, reason),
+  });
   const heard: unknown[] = [];
   using _subscription = policy.onFailure(({ handled, reason }) => heard.push([handled, reason]));
   const gate = deferred();

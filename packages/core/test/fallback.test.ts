@@ -16,15 +16,35 @@ const fail = (): Promise<never> => Promise.reject(error);
 test('answers what `when` accepts, by a value, a function, or a promise; falsy answers too', async () => {
   for (const value of ['v', 0, undefined, null, false]) {
     expect(await fallback(() => true, value).execute(fail)).toBe(value);
-    expect(await fallback(() => true, () => value).execute(fail)).toBe(value);
-    expect(await fallback(() => true, async () => value).execute(fail)).toBe(value);
+    expect(
+      await fallback(
+        () => true,
+        () => value,
+      ).execute(fail),
+    ).toBe(value);
+    expect(
+      await fallback(
+        () => true,
+        async () => value,
+      ).execute(fail),
+    ).toBe(value);
   }
-  expect(await fallback(() => true, (given) => given).execute(fail)).toBe(error);
+  expect(
+    await fallback(
+      () => true,
+      (given) => given,
+    ).execute(fail),
+  ).toBe(error);
   await expect(fallback(() => false, 1).execute(fail)).rejects.toBe(error);
 });
 
-test('a factory that throws or rejects leaves the call\'s own error, and is reported once', async () => {
-  for (const factory of [() => { throw new Error('factory'); }, () => Promise.reject(new Error('factory'))]) {
+test("a factory that throws or rejects leaves the call's own error, and is reported once", async () => {
+  for (const factory of [
+    () => {
+      throw new Error('factory');
+    },
+    () => Promise.reject(new Error('factory')),
+  ]) {
     const policy = fallback(() => true, factory);
     await expect(policy.execute(fail)).rejects.toBe(error);
     await expect(policy.execute(fail)).rejects.toBe(error);
@@ -35,20 +55,30 @@ test('a factory that throws or rejects leaves the call\'s own error, and is repo
 });
 
 test('a `when` that throws answers nothing, and is reported once', async () => {
-  const policy = fallback(() => { throw new Error('when'); }, 1);
+  const policy = fallback(() => {
+    throw new Error('when');
+  }, 1);
   await expect(policy.execute(fail)).rejects.toBe(error);
   await expect(policy.execute(fail)).rejects.toBe(error);
   await settle();
   expect(warnings).toHaveLength(1);
 });
 
-test('the caller\'s abort is not answered, neither before the factory nor while it works', async () => {
+test("the caller's abort is not answered, neither before the factory nor while it works", async () => {
   const policy = fallback(() => true, 'other');
   const first = new AbortController();
-  await expect(policy.execute(() => { first.abort('gone'); throw first.signal.reason; }, first.signal)).rejects.toBe('gone');
+  await expect(
+    policy.execute(() => {
+      first.abort('gone');
+      throw first.signal.reason;
+    }, first.signal),
+  ).rejects.toBe('gone');
   const second = new AbortController();
   const gate = deferred();
-  const call = fallback(() => true, () => gate.promise).execute(fail, second.signal);
+  const call = fallback(
+    () => true,
+    () => gate.promise,
+  ).execute(fail, second.signal);
   await settle();
   second.abort('gone');
   gate.resolve('other');
@@ -66,7 +96,7 @@ test('counts, and tells its listeners while there are any', async () => {
   expect(heard).toEqual([error]);
 });
 
-test('a policy of one\'s own admits, refuses and observes', async () => {
+test("a policy of one's own admits, refuses and observes", async () => {
   const heard: unknown[] = [];
   let isFull = false;
   const policy = definePolicy({
@@ -79,19 +109,30 @@ test('a policy of one\'s own admits, refuses and observes', async () => {
     success: (value, token) => void heard.push([value, token]),
     failure: (thrown, token) => void heard.push([thrown, token]),
   });
-  const whole = compose(fallback((thrown) => thrown === error, 'refused'), policy);
+  const whole = compose(
+    fallback((thrown) => thrown === error, 'refused'),
+    policy,
+  );
   expect(await whole.execute(() => 1)).toBe(1);
   await whole.execute(() => Promise.reject(new TypeError('x'))).catch(() => {});
   isFull = true;
   expect(await whole.execute(() => 1)).toBe('refused');
-  expect(heard).toEqual([[1, 'token'], [new TypeError('x'), 'token']]);
+  expect(heard).toEqual([
+    [1, 'token'],
+    [new TypeError('x'), 'token'],
+  ]);
   expect(policy.snapshot().counts).toEqual({ calls: 3 });
 });
 
 test('hooks and snapshots that throw or reject are reported once and change nothing', async () => {
-  const boom = (): never => { throw new Error('boom'); };
+  const boom = (): never => {
+    throw new Error('boom');
+  };
   const policy = definePolicy({ kind: 'k', success: boom, failure: boom, snapshot: boom });
-  const rejecting = definePolicy({ kind: 'k', success: () => Promise.reject(new Error('boom')) as never });
+  const rejecting = definePolicy({
+    kind: 'k',
+    success: () => Promise.reject(new Error('boom')) as never,
+  });
   for (let i = 0; i < 2; i++) {
     expect(await policy.execute(() => 1)).toBe(1);
     expect(await rejecting.execute(() => 1)).toBe(1);
@@ -104,8 +145,14 @@ test('hooks and snapshots that throw or reject are reported once and change noth
 
 test('bad stages are refused', () => {
   expect(() => definePolicy({} as never)).toThrow(/^definePolicy: kind must be/);
-  expect(() => definePolicy({ kind: 'k', enter: 5 } as never)).toThrow(new TypeError('definePolicy: enter must be a function, got 5'));
-  expect(() => definePolicy({ kind: 'k', exit: () => {} } as never)).toThrow(/unknown option 'exit'/);
-  expect(() => fallback(5 as never, 1)).toThrow(new TypeError('fallback: when must be a function, got 5'));
+  expect(() => definePolicy({ kind: 'k', enter: 5 } as never)).toThrow(
+    new TypeError('definePolicy: enter must be a function, got 5'),
+  );
+  expect(() => definePolicy({ kind: 'k', exit: () => {} } as never)).toThrow(
+    /unknown option 'exit'/,
+  );
+  expect(() => fallback(5 as never, 1)).toThrow(
+    new TypeError('fallback: when must be a function, got 5'),
+  );
   expect(() => fallback(() => true, 1, { nmae: 'x' } as never)).toThrow(/unknown option 'nmae'/);
 });

@@ -1,5 +1,12 @@
-import { type Attempt, HELD, type Outcome, PARKED, REFUSED, StagedPolicy } from '../src/authoring.ts';
-import type { CallContext, Deadline, Snapshot } from '../src/index.ts';
+import {
+  type Attempt,
+  HELD,
+  type Outcome,
+  PARKED,
+  REFUSED,
+  StagedPolicy,
+} from '../src/authoring.ts';
+import type { Deadline, Snapshot } from '../src/index.ts';
 
 /** What a test wants a stage to do. Every hook may be left out. */
 export interface Script {
@@ -7,14 +14,26 @@ export interface Script {
   readonly abortsInside?: boolean;
   readonly repeats?: boolean;
   enter?(attempt: Attempt, index: number): unknown;
-  success?(value: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
-  failure?(error: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
+  success?(
+    value: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
+  failure?(
+    error: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
   abort?(reason: unknown, token: unknown, attempt: Attempt, index: number): void;
   late?(outcome: Outcome, token: unknown, attempt: Attempt, index: number, via: Attempt): void;
   deadline?(token: unknown): Deadline | undefined;
 }
 
-class Probe extends StagedPolicy<CallContext, Snapshot> {
+class Probe extends StagedPolicy {
   readonly answersEarly: boolean;
   readonly abortsInside: boolean;
   readonly repeats: boolean;
@@ -51,7 +70,8 @@ export function repeater(attempts: number): Probe {
     failure(_error, token, attempt, index) {
       // Not `via.number`: an inner repeater counts its own tries there.
       const run = token as { made: number };
-      if (!attempt.isRepeatable || attempt.isAborted(index) || run.made >= attempts) return undefined;
+      if (!attempt.isRepeatable || attempt.isAborted(index) || run.made >= attempts)
+        return undefined;
       run.made += 1;
       attempt.repeat(index, run.made - 1);
       return HELD;

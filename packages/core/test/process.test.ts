@@ -9,7 +9,9 @@ async function program(code: string): Promise<string> {
   const core = new URL('../src/index.ts', import.meta.url).href;
   const authoring = new URL('../src/authoring.ts', import.meta.url).href;
   const source = `import * as core from '${core}'; import * as authoring from '${authoring}'; ${code}`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', source], { timeout: 10_000 });
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', source], {
+    timeout: 10_000,
+  });
   return stdout.trim();
 }
 

@@ -18,26 +18,30 @@ class Member implements AbortNode {
 
 test('whoever is in the hub at the abort hears it once, nobody else; one listener while anybody is in it', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 9 })), { maxLength: 60 }), (steps) => {
-      const caller = new AbortController();
-      const members = Array.from({ length: 10 }, () => new Member());
-      const inside = new Set<Member>();
-      for (const [joins, i] of steps) {
-        const member = members[i];
-        if (member === undefined) continue;
-        if (joins && !inside.has(member)) {
-          member.hub = joinHub(caller.signal, member);
-          inside.add(member);
-        } else if (!joins) {
-          member.hub?.leave(member);
-          inside.delete(member);
+    fc.property(
+      fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 9 })), { maxLength: 60 }),
+      (steps) => {
+        const caller = new AbortController();
+        const members = Array.from({ length: 10 }, () => new Member());
+        const inside = new Set<Member>();
+        for (const [joins, i] of steps) {
+          const member = members[i];
+          if (member === undefined) continue;
+          if (joins && !inside.has(member)) {
+            member.hub = joinHub(caller.signal, member);
+            inside.add(member);
+          } else if (!joins) {
+            member.hub?.leave(member);
+            inside.delete(member);
+          }
+          expect(getEventListeners(caller.signal, 'abort')).toHaveLength(inside.size > 0 ? 1 : 0);
         }
-        expect(getEventListeners(caller.signal, 'abort')).toHaveLength(inside.size > 0 ? 1 : 0);
-      }
-      caller.abort('gone');
-      for (const member of members) expect(member.heard).toEqual(inside.has(member) ? ['gone'] : []);
-      expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
-    }),
+        caller.abort('gone');
+        for (const member of members)
+          expect(member.heard).toEqual(inside.has(member) ? ['gone'] : []);
+        expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+      },
+    ),
   );
 });
 

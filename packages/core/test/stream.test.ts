@@ -1,7 +1,17 @@
 import * as cockatiel from 'cockatiel';
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { type AnyPolicy, type CallContext, TimeoutError, compose, deadline, deadlineOf, definePolicy, fallback, stream } from '../src/index.ts';
+import {
+  type AnyPolicy,
+  type CallContext,
+  TimeoutError,
+  compose,
+  deadline,
+  deadlineOf,
+  definePolicy,
+  fallback,
+  stream,
+} from '../src/index.ts';
 import { manualClock } from '../src/testing.ts';
 import { HELD, deferred, probe, repeater, settle } from './probe.ts';
 
@@ -21,7 +31,11 @@ const read = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
 /** A policy that records how its calls ended. */
 const witness = () => {
   const ends: unknown[] = [];
-  const policy = definePolicy({ kind: 'witness', success: () => void ends.push('success'), failure: (error) => void ends.push(error) });
+  const policy = definePolicy({
+    kind: 'witness',
+    success: () => void ends.push('success'),
+    failure: (error) => void ends.push(error),
+  });
   return { ends, policy };
 };
 
@@ -68,14 +82,24 @@ describe('a read', () => {
 
   test('asks for one chunk at a time, however often the consumer asks', async () => {
     let asked = 0;
-    const source = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: asked >= 3, value: (asked += 1) }) as IteratorResult<number> }) };
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: asked >= 3, value: (asked += 1) }) as IteratorResult<number>,
+      }),
+    };
     const iterator = stream(noop, () => source)[Symbol.asyncIterator]();
     const first = iterator.next();
     await settle();
     await settle();
     expect(asked).toBe(1);
     const rest = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
-    expect((await Promise.all([first, ...rest])).map((result) => result.value)).toEqual([1, 2, 3, undefined, undefined]);
+    expect((await Promise.all([first, ...rest])).map((result) => result.value)).toEqual([
+      1,
+      2,
+      3,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('delivers an error to one question, then it is over', async () => {
@@ -84,12 +108,18 @@ describe('a read', () => {
       throw new Error('x');
     })[Symbol.asyncIterator]();
     const all = await Promise.allSettled([iterator.next(), iterator.next(), iterator.next()]);
-    expect(all.map((one) => (one.status === 'fulfilled' ? one.value.value : (one.reason as Error).message))).toEqual([1, 'x', undefined]);
+    expect(
+      all.map((one) =>
+        one.status === 'fulfilled' ? one.value.value : (one.reason as Error).message,
+      ),
+    ).toEqual([1, 'x', undefined]);
   });
 
   test('hands the deadline on with its signal', async () => {
     using scope = deadline(10_000);
-    const seen = await read(stream(noop, (context) => chunks(deadlineOf(context.signal)?.at), { signal: scope.signal }));
+    const seen = await read(
+      stream(noop, (context) => chunks(deadlineOf(context.signal)?.at), { signal: scope.signal }),
+    );
     expect(seen).toEqual([scope.deadline.at]);
   });
 });
@@ -106,7 +136,17 @@ describe('a failure', () => {
     expect(opened).toBe(3);
   });
 
-  test.each([['ours', () => repeater(3)], ['cockatiel', () => cockatiel.retry(cockatiel.handleAll, { maxAttempts: 3, backoff: new cockatiel.ConstantBackoff(0) })]])('is not retried after it (%s)', async (_whose, policy: () => AnyPolicy) => {
+  test.each([
+    ['ours', () => repeater(3)],
+    [
+      'cockatiel',
+      () =>
+        cockatiel.retry(cockatiel.handleAll, {
+          maxAttempts: 3,
+          backoff: new cockatiel.ConstantBackoff(0),
+        }),
+    ],
+  ])('is not retried after it (%s)', async (_whose, policy: () => AnyPolicy) => {
     let opened = 0;
     const error = new Error('x');
     const got: string[] = [];
@@ -115,7 +155,8 @@ describe('a failure', () => {
         opened += 1;
         yield 'a';
         throw error;
-      })) got.push(chunk);
+      }))
+        got.push(chunk);
     };
     await expect(reading()).rejects.toBe(error);
     expect({ opened, got }).toEqual({ opened: 1, got: ['a'] });
@@ -136,15 +177,30 @@ describe('a failure', () => {
       throw new Error('x');
     };
     expect(await read(stream(compose(fallback(() => true, ['x', 'y'])), fail))).toEqual(['x', 'y']);
-    expect(await read(stream(compose(fallback(() => true, () => chunks('z'))), fail))).toEqual(['z']);
+    expect(
+      await read(
+        stream(
+          compose(
+            fallback(
+              () => true,
+              () => chunks('z'),
+            ),
+          ),
+          fail,
+        ),
+      ),
+    ).toEqual(['z']);
     expect(await read(stream(compose(fallback(() => true, 'text')), fail))).toEqual(['text']);
   });
 
   test('after it is not: the consumer sees the error', async () => {
-    const source = stream(fallback(() => true, ['other']), async function* () {
-      yield 'a';
-      throw new Error('x');
-    });
+    const source = stream(
+      fallback(() => true, ['other']),
+      async function* () {
+        yield 'a';
+        throw new Error('x');
+      },
+    );
     await expect(read(source)).rejects.toThrow('x');
   });
 });
@@ -155,21 +211,30 @@ describe('a consumer that leaves', () => {
     const reasons: unknown[] = [];
     let isClosed = false;
     for await (const _chunk of stream(policy, async function* (context) {
-      context.signal.addEventListener('abort', () => reasons.push((context.signal.reason as Error).name));
+      context.signal.addEventListener('abort', () =>
+        reasons.push((context.signal.reason as Error).name),
+      );
       try {
         yield 1;
         yield 2;
       } finally {
         isClosed = true;
       }
-    })) break;
+    }))
+      break;
     await settle();
-    expect({ ends, reasons, isClosed }).toEqual({ ends: ['success'], reasons: ['AbortError'], isClosed: true });
+    expect({ ends, reasons, isClosed }).toEqual({
+      ends: ['success'],
+      reasons: ['AbortError'],
+      isClosed: true,
+    });
   });
 
   test('while a question is pending: it is answered as the end', async () => {
     const { ends, policy } = witness();
-    const iterator = stream(policy, () => ({ [Symbol.asyncIterator]: () => ({ next: hang, return: hang }) }))[Symbol.asyncIterator]();
+    const iterator = stream(policy, () => ({
+      [Symbol.asyncIterator]: () => ({ next: hang, return: hang }),
+    }))[Symbol.asyncIterator]();
     const pending = iterator.next();
     await settle();
     await iterator.return?.();
@@ -211,10 +276,15 @@ describe('a consumer that leaves', () => {
 
 describe('abort and timeouts', () => {
   test('reach a source that hangs, in opening and in reading', async () => {
-    for (const open of [hang, () => ({ [Symbol.asyncIterator]: () => ({ next: hang, return: hang }) })]) {
+    for (const open of [
+      hang,
+      () => ({ [Symbol.asyncIterator]: () => ({ next: hang, return: hang }) }),
+    ]) {
       const caller = new AbortController();
       const { ends, policy } = witness();
-      const reading = read(stream<number>(policy, open as () => AsyncIterable<number>, { signal: caller.signal }));
+      const reading = read(
+        stream<number>(policy, open as () => AsyncIterable<number>, { signal: caller.signal }),
+      );
       await settle();
       caller.abort('gone');
       await expect(reading).rejects.toBe('gone');
@@ -229,7 +299,10 @@ describe('abort and timeouts', () => {
     const iterator = stream(policy, () => ({
       [Symbol.asyncIterator]: () => {
         let n = 0;
-        return { next: async () => ((n += 1) === 1 ? { done: false as const, value: n } : hang()), return: async () => ({ done: (isClosed = true), value: 0 }) };
+        return {
+          next: async () => ((n += 1) === 1 ? { done: false as const, value: n } : hang()),
+          return: async () => ({ done: (isClosed = true), value: 0 }),
+        };
       },
     }))[Symbol.asyncIterator]();
     await iterator.next();
@@ -241,13 +314,31 @@ describe('abort and timeouts', () => {
     expect(isClosed).toBe(true);
   });
 
-  test.each([['ours', () => noop as AnyPolicy], ['cockatiel', () => cockatiel.timeout(60_000, cockatiel.TimeoutStrategy.Aggressive)], ['both', () => compose(noop, cockatiel.timeout(60_000, cockatiel.TimeoutStrategy.Cooperative))]])('of the caller passes %s', async (_whose, policy: () => AnyPolicy) => {
+  test.each([
+    ['ours', () => noop as AnyPolicy],
+    ['cockatiel', () => cockatiel.timeout(60_000, cockatiel.TimeoutStrategy.Aggressive)],
+    ['both', () => compose(noop, cockatiel.timeout(60_000, cockatiel.TimeoutStrategy.Cooperative))],
+  ])('of the caller passes %s', async (_whose, policy: () => AnyPolicy) => {
     const caller = new AbortController();
     const got: number[] = [];
     const reading = (async () => {
-      for await (const chunk of stream(policy(), (context: CallContext) => ({
-        [Symbol.asyncIterator]: () => ({ next: () => (got.length === 0 ? Promise.resolve({ done: false as const, value: 1 }) : new Promise<never>((_, no) => context.signal.addEventListener('abort', () => no(context.signal.reason as Error)))) }),
-      }), { signal: caller.signal })) got.push(chunk);
+      for await (const chunk of stream(
+        policy(),
+        (context: CallContext) => ({
+          [Symbol.asyncIterator]: () => ({
+            next: () =>
+              got.length === 0
+                ? Promise.resolve({ done: false as const, value: 1 })
+                : new Promise<never>((_, no) =>
+                    context.signal.addEventListener('abort', () =>
+                      no(context.signal.reason as Error),
+                    ),
+                  ),
+          }),
+        }),
+        { signal: caller.signal },
+      ))
+        got.push(chunk);
     })();
     await settle();
     caller.abort(new Error('gone'));
@@ -262,12 +353,22 @@ describe('idle', () => {
       const clock = manualClock();
       const got: string[] = [];
       const reading = (async () => {
-        for await (const chunk of stream(noop, async function* () {
-          yield* delivered;
-          await hang();
-        }, { idle: 50, clock })) got.push(chunk);
+        for await (const chunk of stream(
+          noop,
+          async function* () {
+            yield* delivered;
+            await hang();
+          },
+          { idle: 50, clock },
+        ))
+          got.push(chunk);
       })();
-      const failed = expect(reading).rejects.toMatchObject({ code: 'ETIMEDOUT', durationMs: 50, policy: 'stream' });
+      // oxlint-disable-next-line vitest/valid-expect -- awaited below, once time has passed
+      const failed = expect(reading).rejects.toMatchObject({
+        code: 'ETIMEDOUT',
+        durationMs: 50,
+        policy: 'stream',
+      });
       await clock.advance(49);
       expect(got).toEqual(delivered);
       await clock.advance(1);
@@ -288,26 +389,29 @@ describe('idle', () => {
   test('lets a hung opening be retried', async () => {
     const clock = manualClock();
     let opened = 0;
-    const reading = read(stream(repeater(2), () => ((opened += 1) === 1 ? hang() : chunks('a')), { idle: 50, clock }));
+    const reading = read(
+      stream(repeater(2), () => ((opened += 1) === 1 ? hang() : chunks('a')), { idle: 50, clock }),
+    );
     await clock.advance(50);
     expect(await reading).toEqual(['a']);
   });
 });
 
 describe('attempts side by side (a hedge)', () => {
-  const hedge = () => probe({
-    repeats: true,
-    answersEarly: true,
-    enter: (attempt, index) => queueMicrotask(() => void attempt.repeat(index, 1)),
-    success: (value, _token, attempt, index) => {
-      attempt.answer(index, true, value);
-      return HELD;
-    },
-    failure: (error, _token, attempt, index) => {
-      attempt.answer(index, false, error);
-      return HELD;
-    },
-  });
+  const hedge = () =>
+    probe({
+      repeats: true,
+      answersEarly: true,
+      enter: (attempt, index) => queueMicrotask(() => void attempt.repeat(index, 1)),
+      success: (value, _token, attempt, index) => {
+        attempt.answer(index, true, value);
+        return HELD;
+      },
+      failure: (error, _token, attempt, index) => {
+        attempt.answer(index, false, error);
+        return HELD;
+      },
+    });
 
   test('never mix: whichever delivers first delivers all', async () => {
     const signals: AbortSignal[] = [];
@@ -329,8 +433,12 @@ describe('attempts side by side (a hedge)', () => {
 });
 
 test('bad arguments are refused at once', () => {
-  expect(() => stream(noop, 5 as never)).toThrow(new TypeError('stream: open must be a function, got 5'));
+  expect(() => stream(noop, 5 as never)).toThrow(
+    new TypeError('stream: open must be a function, got 5'),
+  );
   expect(() => stream(noop, () => chunks(1), { idle: 0 })).toThrow(RangeError);
   expect(() => stream(noop, () => chunks(1), { clock: {} as never })).toThrow(/^stream: clock/);
-  expect(() => stream({} as never, () => chunks(1))).toThrow(/^stream: policy must have an execute method/);
+  expect(() => stream({} as never, () => chunks(1))).toThrow(
+    /^stream: policy must have an execute method/,
+  );
 });

@@ -11,7 +11,7 @@ export type { ClassificationOverride, ClassifierOptions, Rule, RuleContext } fro
 export { isBreakerFailure, isTransient, isTransientIfIdempotent } from './guards.ts';
 export { causes } from './causes.ts';
 export { parseRetryAfter } from './retry-after.ts';
-export type { HeadersLike } from './retry-after.ts';
+export type { HeadersLike, HeadersWithGet } from './retry-after.ts';
 export { HttpError, throwIfNotOk } from './http-error.ts';
 export {
   ApplicationError,

@@ -1,15 +1,15 @@
 import type { ComponentEvent, PolicyError } from '@fournines/core';
 
-/** A call's time was up. */
+/** A call's time was up, or it had none left when it came in. */
 export interface TimeoutEvent extends ComponentEvent {
   readonly type: 'timeout';
   /** What the caller gets: a `TimeoutError`, or a `DeadlineExceededError` for a call that never started. */
   readonly error: PolicyError;
-  /** The timeout, in milliseconds. */
+  /** The timeout, in milliseconds; 0 for a call that had no time left when it came. */
   readonly durationMs: number;
 }
 
-/** A call went well, but took longer than `slowRatio` of its timeout: a near miss. */
+/** A call ended in time, but took longer than `slowRatio` of it: a near miss. */
 export interface SlowEvent extends ComponentEvent {
   readonly type: 'slow';
   /** How long the call took, in milliseconds, to about 10 ms. */

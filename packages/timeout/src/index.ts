@@ -1,4 +1,9 @@
 export {
+  type AsyncLocalDeadlines,
+  type AsyncLocalDeadlinesOptions,
+  asyncLocalDeadlines,
+} from './async-local-deadlines.ts';
+export {
   type Deadline,
   type DeadlineOptions,
   type DeadlineScope,
@@ -7,6 +12,15 @@ export {
   deadline,
   deadlineOf,
 } from '@fournines/core';
+export {
+  type DeadlineHeader,
+  type DeadlineHeaderOptions,
+  type DeadlineHeaderStyle,
+  deadlineHeader,
+} from './deadline-header.ts';
 export type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+export type { HeadersLike, HeadersWithGet } from './internal/header-of.ts';
 export type { TimeoutContext, TimeoutOptions } from './options.ts';
 export { type TimeoutPolicy, type TimeoutSnapshot, timeout } from './timeout.ts';
+export { TIMEOUT_CONFIGS } from './timeout-configs.ts';
+export { type TimeoutConfigs, type Timeouts, type TimeoutsOptions, timeouts } from './timeouts.ts';

@@ -25,7 +25,7 @@ export interface TimeoutOptions extends CommonOptions {
    * Default 0: not at all. Only in mode `race`; `cooperative` waits without end.
    */
   readonly grace?: number;
-  /** A good call that took longer than this share of its timeout is counted and announced as slow. 0 to 1, default 0.8. */
+  /** A call that ended in time, but took longer than this share of it, is counted and announced as slow. 0 to 1, default 0.8. */
   readonly slowRatio?: number;
   /** Whether the process may end while a call is pending. Default false: a lone `await` settles. */
   readonly unref?: boolean;
@@ -47,24 +47,24 @@ const KNOWN = [
 /** Options with every default filled in. */
 export type CheckedOptions = Required<Omit<TimeoutOptions, 'name' | 'clock'>> & CommonOptions;
 
-/** Checks options and fills in defaults. Throws TypeError or RangeError. */
-export function checkTimeoutOptions(input: TimeoutOptions): CheckedOptions {
-  checkOptions('timeout', input, KNOWN);
+/** Checks options and fills in defaults. Throws TypeError or RangeError; messages begin with `owner`. */
+export function checkTimeoutOptions(input: TimeoutOptions, owner = 'timeout'): CheckedOptions {
+  checkOptions(owner, input, KNOWN);
   const { duration } = input;
-  if (typeof duration !== 'function') checkDuration('timeout: duration', duration);
-  const mode = checkOneOf('timeout: mode', input.mode ?? 'race', ['race', 'cooperative']);
-  const grace = checkNumber('timeout: grace', input.grace ?? 0, { min: 0 });
+  if (typeof duration !== 'function') checkDuration(`${owner}: duration`, duration);
+  const mode = checkOneOf(`${owner}: mode`, input.mode ?? 'race', ['race', 'cooperative']);
+  const grace = checkNumber(`${owner}: grace`, input.grace ?? 0, { min: 0 });
   if (grace > 0 && mode === 'cooperative') {
-    throw new RangeError(`timeout: grace must be 0 in mode 'cooperative', got ${grace}`);
+    throw new RangeError(`${owner}: grace must be 0 in mode 'cooperative', got ${grace}`);
   }
   return {
     ...input,
     duration,
     mode,
     grace,
-    slowRatio: checkNumber('timeout: slowRatio', input.slowRatio ?? 0.8, { min: 0, max: 1 }),
-    unref: checkBoolean('timeout: unref', input.unref ?? false),
-    captureStack: checkBoolean('timeout: captureStack', input.captureStack ?? false),
+    slowRatio: checkNumber(`${owner}: slowRatio`, input.slowRatio ?? 0.8, { min: 0, max: 1 }),
+    unref: checkBoolean(`${owner}: unref`, input.unref ?? false),
+    captureStack: checkBoolean(`${owner}: captureStack`, input.captureStack ?? false),
   };
 }
 

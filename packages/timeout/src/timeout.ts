@@ -4,6 +4,7 @@ import {
   DeadlineExceededError,
   type Event,
   type Policy,
+  type PolicyError,
   type Snapshot,
   TimeoutError,
 } from '@fournines/core';
@@ -21,6 +22,9 @@ import {
   withoutStack,
 } from '@fournines/core/authoring';
 import type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
+import type { DurationWindow } from './internal/duration-window.ts';
+import { callerStack, setStack } from './internal/caller-stack.ts';
+import { isOnlyTheAbort } from './internal/own-error.ts';
 import { type Expiry, TimedCall } from './internal/timed-call.ts';
 import {
   type CheckedOptions,
@@ -38,9 +42,9 @@ export interface TimeoutSnapshot extends Snapshot {
   readonly counts: {
     /** Calls and attempts that came in. */
     readonly calls: number;
-    /** Of them, how many ran out of time. */
+    /** Of them, how many ran out of time, or had none left when they came. */
     readonly timeouts: number;
-    /** Good calls that took longer than `slowRatio` of their time. */
+    /** Calls that ended in time, but took longer than `slowRatio` of it. */
     readonly slow: number;
     /** Calls whose work ended after the caller had been answered. */
     readonly late: number;
@@ -48,6 +52,12 @@ export interface TimeoutSnapshot extends Snapshot {
   readonly gauges: {
     /** Calls whose caller still waits. */
     readonly inFlight: number;
+    /** For an operation of `timeouts`: half of its calls of the last minute took no longer, in milliseconds. Absent while there are none. */
+    readonly p50Ms?: number;
+    /** The same for 95 % of its calls. */
+    readonly p95Ms?: number;
+    /** The same for 99 % of its calls. */
+    readonly p99Ms?: number;
   };
 }
 
@@ -57,7 +67,7 @@ export interface TimeoutPolicy extends Policy<TimeoutContext, TimeoutSnapshot> {
   readonly onEvent: Event<TimeoutPolicyEvent>;
   /** A call's time was up. */
   readonly onTimeout: Event<TimeoutEvent>;
-  /** A call went well, but nearly ran out of time. */
+  /** A call ended in time, but nearly ran out of it. */
   readonly onSlow: Event<SlowEvent>;
   /** Work that the caller no longer waited for has ended. */
   readonly onLate: Event<LateEvent>;
@@ -78,14 +88,26 @@ export function timeout(
   return new Timeout(checkTimeoutOptions(isShort ? { duration: options } : options));
 }
 
-class Timeout
+/** What a timeout may have beyond its options. */
+export interface TimeoutExtras {
+  /** Where the durations of its calls are kept. */
+  readonly durations?: DurationWindow;
+  /** The deadline that a call brings without saying so; it takes the place of the duration. */
+  readonly ambient?: () => Deadline | undefined;
+}
+
+/** The policy behind {@link timeout}. A class, because its hooks are the hot path. */
+export class Timeout
   extends StagedPolicy<TimeoutContext, TimeoutSnapshot>
   implements TimeoutPolicy, Expiry
 {
   readonly answersEarly: boolean;
   readonly abortsInside = true;
   readonly #options: CheckedOptions;
+  readonly #durations: DurationWindow | undefined;
+  readonly #ambient: (() => Deadline | undefined) | undefined;
   readonly #queue: DeadlineQueue;
+  readonly #graces: DeadlineQueue;
   readonly #events: ComponentEvents<TimeoutPolicyEvent> = new ComponentEvents<TimeoutPolicyEvent>(
     this,
     ['timeout', 'slow', 'late'],
@@ -101,43 +123,39 @@ class Timeout
   readonly onSlow: Event<SlowEvent> = this.#events.of('slow');
   readonly onLate: Event<LateEvent> = this.#events.of('late');
 
-  constructor(options: CheckedOptions) {
+  constructor(options: CheckedOptions, extras: TimeoutExtras = {}) {
     super('timeout', options);
     this.#options = options;
+    this.#durations = extras.durations;
+    this.#ambient = extras.ambient;
     this.answersEarly = options.mode === 'race';
     this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
+    this.#graces = new DeadlineQueue(this.clock, { unref: options.unref });
   }
 
   enter(attempt: Attempt, index: number): TimedCall | typeof REFUSED {
     this.#calls += 1;
     const now = this.clock.now();
-    const outer = attempt.deadlineOutside(index);
-    if (outer?.expired === true) {
-      return attempt.refuse(withoutStack(() => new DeadlineExceededError(this.name)));
+    const ambient = this.#ambient?.();
+    if (ambient?.expired === true || attempt.deadlineOutside(index)?.expired === true) {
+      return this.#refuse(attempt);
     }
-    const { duration } = this.#options;
-    const ms = typeof duration === 'number' ? duration : this.#durationOf(duration, attempt);
+    const ms = ambient === undefined ? this.#durationFor(attempt) : ambient.at - now;
     const call = new TimedCall(this, attempt, index, now, ms);
     this.#inFlight += 1;
-    if (this.#options.captureStack) call.origin = originOf();
+    if (this.#options.captureStack) call.callerStack = callerStack();
     if (ms !== Infinity) {
       attempt.bindContext(index);
-      this.#queue.add(call);
+      call.waitIn(this.#queue);
     }
     return call;
   }
 
   success(_value: unknown, token: unknown): void {
     const call = token as TimedCall;
-    if (call.answeredWith !== undefined) this.#countLate(call, { ok: true, value: undefined });
     this.#leave(call);
-    const elapsedMs = coarseNow(this.clock) - call.startedAt;
-    if (elapsedMs < call.durationMs * this.#options.slowRatio) return;
-    this.#slow += 1;
-    if (this.#events.wants('slow')) {
-      const { durationMs } = call;
-      this.#events.emit({ type: 'slow', at: this.clock.now(), elapsedMs, durationMs });
-    }
+    if (call.answeredWith === undefined) this.#countInTime(call);
+    else this.#countLate(call, { ok: true, value: undefined });
   }
 
   failure(
@@ -149,8 +167,11 @@ class Timeout
     const call = token as TimedCall;
     const { answeredWith } = call;
     this.#leave(call);
-    if (answeredWith === undefined || !isOnlyTheAbort(error)) return undefined;
-    // The callee waited for the abort and has nothing of its own to say.
+    if (answeredWith === undefined) {
+      this.#countInTime(call);
+      return undefined;
+    }
+    if (!isOnlyTheAbort(error, answeredWith)) return undefined;
     attempt.fail(index, answeredWith);
     return HELD;
   }
@@ -159,19 +180,19 @@ class Timeout
     const call = token as TimedCall;
     if (call.isOver) return;
     if (!this.answersEarly) {
-      this.#queue.remove(call);
+      call.stopWaiting();
       return;
     }
     call.answeredWith = reason;
     this.#leave(call);
+    this.#expectEchoes(call);
     attempt.answer(index, false, reason);
   }
 
   late(outcome: Outcome, token: unknown): void {
     const call = token as TimedCall;
-    // A timeout further in passes on what this one answered: the work itself goes on.
-    if (!outcome.ok && outcome.error === call.answeredWith) return;
-    this.#countLate(call, outcome);
+    // A timeout further in answers the abort at once: the work itself goes on, and is its to report.
+    if (!call.isAborting) this.#countLate(call, outcome);
   }
 
   deadline(token: unknown): Deadline {
@@ -184,6 +205,7 @@ class Timeout
   }
 
   snapshot(): TimeoutSnapshot {
+    const percentiles = this.#durations?.percentiles(this.clock.now());
     return {
       status: 'up',
       counts: {
@@ -192,35 +214,48 @@ class Timeout
         slow: this.#slow,
         late: this.#late,
       },
-      gauges: { inFlight: this.#inFlight },
+      gauges: { inFlight: this.#inFlight, ...percentiles },
     };
   }
 
+  #refuse(attempt: Attempt): typeof REFUSED {
+    const error = withoutStack(() => new DeadlineExceededError(this.name));
+    this.#countTimeout(error, 0);
+    return attempt.refuse(error);
+  }
+
   #expire(call: TimedCall): void {
-    const { attempt, index, durationMs } = call;
-    const error = this.#errorFor(call);
-    this.#timeouts += 1;
-    call.answeredWith = error;
-    if (this.#events.wants('timeout')) {
-      this.#events.emit({ type: 'timeout', at: this.clock.now(), error, durationMs });
+    const { attempt, index, answeredWith } = call;
+    if (answeredWith !== undefined) {
+      // The grace is over.
+      this.#leave(call);
+      attempt.answer(index, false, answeredWith);
+      return;
     }
+    const error = this.#errorFor(call);
+    call.answeredWith = error;
+    this.#measure(call);
+    this.#countTimeout(error, call.durationMs);
     if (!this.answersEarly || this.#options.grace > 0) {
       attempt.abortInside(index, error);
-      if (this.answersEarly && !call.isOver) this.#allowGrace(call, error);
+      if (this.answersEarly && !call.isOver) {
+        call.expiresAt += this.#options.grace;
+        call.waitIn(this.#graces);
+      }
       return;
     }
     this.#leave(call);
+    this.#expectEchoes(call);
     attempt.answer(index, false, error);
     attempt.abortInside(index, error);
   }
 
-  #allowGrace(call: TimedCall, error: unknown): void {
-    const timer = this.clock.setTimeout(() => {
-      if (call.isOver) return;
-      this.#leave(call);
-      call.attempt.inContext(() => call.attempt.answer(call.index, false, error));
-    }, this.#options.grace);
-    if (this.#options.unref) timer.unref();
+  /** What comes back before the next microtask is an answer to the abort, not the end of the work. */
+  #expectEchoes(call: TimedCall): void {
+    call.isAborting = true;
+    queueMicrotask(() => {
+      call.isAborting = false;
+    });
   }
 
   #errorFor(call: TimedCall): TimeoutError | DeadlineExceededError {
@@ -229,14 +264,7 @@ class Timeout
         ? new DeadlineExceededError(this.name)
         : new TimeoutError(this.name, call.durationMs),
     );
-    if (call.origin?.stack !== undefined) {
-      const frames = call.origin.stack.slice(call.origin.stack.indexOf('\n'));
-      Object.defineProperty(error, 'stack', {
-        value: `${error.name}: ${error.message}${frames}`,
-        writable: true,
-        configurable: true,
-      });
-    }
+    if (call.callerStack !== undefined) setStack(error, call.callerStack);
     return error;
   }
 
@@ -244,7 +272,32 @@ class Timeout
     if (call.isOver) return;
     call.isOver = true;
     this.#inFlight -= 1;
-    this.#queue.remove(call);
+    call.stopWaiting();
+  }
+
+  #countTimeout(error: PolicyError, durationMs: number): void {
+    this.#timeouts += 1;
+    if (this.#events.wants('timeout')) {
+      this.#events.emit({ type: 'timeout', at: this.clock.now(), error, durationMs });
+    }
+  }
+
+  #countInTime(call: TimedCall): void {
+    this.#measure(call);
+    const { startedAt, durationMs } = call;
+    const elapsedMs = coarseNow(this.clock) - startedAt;
+    // Written so that 0 times Infinity is no bound.
+    if (!(elapsedMs >= durationMs * this.#options.slowRatio)) return;
+    this.#slow += 1;
+    if (this.#events.wants('slow')) {
+      this.#events.emit({ type: 'slow', at: this.clock.now(), elapsedMs, durationMs });
+    }
+  }
+
+  #measure(call: TimedCall): void {
+    if (this.#durations?.isDue() !== true) return;
+    const now = this.clock.now();
+    this.#durations.record(now - call.startedAt, now);
   }
 
   #countLate(call: TimedCall, outcome: Outcome): void {
@@ -258,7 +311,9 @@ class Timeout
     );
   }
 
-  #durationOf(duration: (context: CallContext) => number, attempt: Attempt): number {
+  #durationFor(attempt: Attempt): number {
+    const { duration } = this.#options;
+    if (typeof duration === 'number') return duration;
     try {
       return checkDuration(
         'timeout: the result of duration',
@@ -269,19 +324,4 @@ class Timeout
       return SAFE_DURATION;
     }
   }
-}
-
-/** The callee failed with nothing but the abort itself: with the signal's reason, or an `AbortError`. */
-function isOnlyTheAbort(error: unknown): boolean {
-  if (error instanceof TimeoutError || error instanceof DeadlineExceededError) return true;
-  return (
-    typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError'
-  );
-}
-
-/** Where the caller stands. */
-function originOf(): { readonly stack?: string } {
-  const origin: { readonly stack?: string } = {};
-  Error.captureStackTrace(origin, StagedPolicy.prototype.execute);
-  return origin;
 }

@@ -343,3 +343,101 @@ describe('in company', () => {
     expect(Math.min(...elapsed)).toBeGreaterThanOrEqual(5);
   });
 });
+
+describe('what the callee says after the abort', () => {
+  test('an error that is only called AbortError is its own', async () => {
+    const clock = manualClock();
+    const lost = Object.assign(new Error('Command aborted due to connection close'), {
+      name: 'AbortError',
+    });
+    const policy = timeout({ duration: 10, grace: 10, clock });
+    const call = settled(
+      policy.execute(
+        ({ signal }) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(lost));
+          }),
+      ),
+    );
+    await clock.advance(20);
+    expect((await call).error).toBe(lost);
+  });
+
+  test('a callee that obeys long after the answer is late; a timeout further in is an echo', async () => {
+    const clock = manualClock();
+    const outer = timeout({ duration: 10, clock });
+    const inner = timeout({ duration: 1_000, clock });
+    const call = settled(
+      compose(outer, inner).execute(
+        ({ signal }) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () =>
+              clock.setTimeout(() => reject(signal.reason), 500),
+            );
+          }),
+      ),
+    );
+    await clock.advance(10);
+    await call;
+    expect([outer.snapshot().counts.late, inner.snapshot().counts.late]).toEqual([0, 0]);
+    await clock.advance(500);
+    expect([outer.snapshot().counts.late, inner.snapshot().counts.late]).toEqual([0, 1]);
+  });
+
+  test('a value after time is up, in cooperative mode, is kept: late, not slow', async () => {
+    const clock = manualClock();
+    const policy = timeout({ duration: 10, mode: 'cooperative', clock });
+    const gate = Promise.withResolvers<string>();
+    const call = settled(policy.execute(() => gate.promise));
+    await clock.advance(20);
+    gate.resolve('done');
+    expect((await call).value).toBe('done');
+    expect(policy.snapshot().counts).toEqual({ calls: 1, timeouts: 1, slow: 0, late: 1 });
+  });
+
+  test('a grace that was not needed leaves no timer', async () => {
+    const clock = manualClock();
+    const policy = timeout({ duration: 10, grace: 5_000, clock });
+    const call = settled(
+      policy.execute(
+        ({ signal }) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason));
+          }),
+      ),
+    );
+    await clock.advance(10);
+    expect((await call).error).toBeInstanceOf(TimeoutError);
+    expect(policy.snapshot().gauges.inFlight).toBe(0);
+  });
+});
+
+test('a call that came too late is counted and announced', async () => {
+  const clock = manualClock();
+  using outer = deadline(30, undefined, { clock });
+  const { signal } = new AbortController();
+  Object.assign(signal, { [Symbol.for('@fournines/core/deadline')]: outer.deadline });
+  await clock.advance(30);
+  const policy = timeout({ duration: 100, clock });
+  const seen: unknown[] = [];
+  policy.onTimeout((event) => seen.push(event.error));
+  const { error } = await settled(policy.execute(() => 1, signal));
+  expect(seen).toEqual([error]);
+  expect(policy.snapshot().counts.timeouts).toBe(1);
+});
+
+test('the caller’s stack is shown through a composition too', async () => {
+  const clock = manualClock();
+  const policy = compose(
+    fallback(() => false, 0),
+    timeout({ duration: 10, captureStack: true, clock }),
+  );
+  async function placeOrder(): Promise<unknown> {
+    return policy.execute(never);
+  }
+  const call = settled(placeOrder());
+  await clock.advance(10);
+  const { stack } = (await call).error as Error;
+  expect(stack).toContain('placeOrder');
+  expect(stack).not.toContain('enter');
+});

@@ -13,7 +13,11 @@ export function breakDuration(
   try {
     const ms = resetTimeout(info);
     if (typeof ms === 'number' && ms >= 0) return ms;
-    reportOnce(resetTimeout, 'breaker: resetTimeout', new RangeError(`must be >= 0, got ${String(ms)}`));
+    reportOnce(
+      resetTimeout,
+      'breaker: resetTimeout',
+      new RangeError(`must be >= 0, got ${String(ms)}`),
+    );
   } catch (error) {
     reportOnce(resetTimeout, 'breaker: resetTimeout', error);
   }

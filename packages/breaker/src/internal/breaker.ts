@@ -1,5 +1,13 @@
-import type { CallContext, CallOptions, Event, Permit, Rejection } from '@fournines/core';
-import { type Attempt, ComponentEvents, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import type {
+  CallContext,
+  CallOptions,
+  Component,
+  Event,
+  Permit,
+  Rejection,
+} from '@fournines/core';
+import { type Attempt, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import { BreakerEvents } from './breaker-events.ts';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
   CircuitBreakerEvent,
@@ -13,39 +21,21 @@ import type { CircuitBreakerOptions } from '../options.ts';
 import type { TripReport } from '../trip-report.ts';
 import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
-import { Circuit, type OpenGate } from './circuit.ts';
+import { Circuit } from './circuit.ts';
+import type { OpenGate } from './circuit-parts.ts';
 import { settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
 
 /** A class, because its hooks are the hot path. */
-export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> implements CircuitBreaker {
-  readonly #events: ComponentEvents<CircuitBreakerEvent> = new ComponentEvents<CircuitBreakerEvent>(
-    this,
-    ['state-change', 'reject'],
-  );
+export class Breaker
+  extends StagedPolicy<CallContext, CircuitBreakerSnapshot>
+  implements CircuitBreaker
+{
+  readonly #events: BreakerEvents = new BreakerEvents(this as unknown as Component);
   readonly circuit: Circuit;
   #options: CircuitBreakerOptions;
   #operator: (() => void) | undefined;
-
-  readonly onEvent: Event<CircuitBreakerEvent> = this.#events.onEvent;
-  readonly onStateChange: Event<StateChangeEvent> = this.#events.of('state-change');
-  readonly onReject: Event<RejectEvent> = this.#events.of('reject');
-  readonly actions: CircuitBreaker['actions'] = {
-    reset: () => {
-      this.reset();
-      return { state: this.state };
-    },
-    isolate: ({ reason }) => {
-      this.#operator ??= this.circuit.isolate(typeof reason === 'string' ? reason : 'by an operator');
-      return { state: this.state };
-    },
-    release: () => {
-      this.#operator?.();
-      this.#operator = undefined;
-      return { state: this.state };
-    },
-  };
 
   constructor(options: CircuitBreakerOptions, gate?: OpenGate) {
     const settings = settingsOf(options);
@@ -59,6 +49,7 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
         random: options.random ?? Math.random,
         events: this.#events,
         gate,
+        fleet: options.fleet,
       },
       settings,
       initialState === undefined ? undefined : checkExported(initialState),
@@ -79,6 +70,37 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
 
   get history(): readonly Transition[] {
     return this.circuit.transitions.recent;
+  }
+
+  get onEvent(): Event<CircuitBreakerEvent> {
+    return this.#events.events.onEvent;
+  }
+
+  get onStateChange(): Event<StateChangeEvent> {
+    return this.#events.events.of('state-change');
+  }
+
+  get onReject(): Event<RejectEvent> {
+    return this.#events.events.of('reject');
+  }
+
+  get actions(): CircuitBreaker['actions'] {
+    return {
+      reset: () => {
+        this.reset();
+        return { state: this.state };
+      },
+      isolate: ({ reason }) => {
+        const note = typeof reason === 'string' ? reason : 'by an operator';
+        this.#operator ??= this.circuit.isolate(note);
+        return { state: this.state };
+      },
+      release: () => {
+        this.#operator?.();
+        this.#operator = undefined;
+        return { state: this.state };
+      },
+    };
   }
 
   // The stage.
@@ -113,8 +135,12 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
     this.circuit.reset();
   }
 
-  configure(options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState'>): void {
-    const fixed = ['name', 'clock', 'random', 'initialState'].find((key) => key in options);
+  configure(
+    options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
+  ): void {
+    const fixed = ['name', 'clock', 'random', 'initialState', 'fleet'].find(
+      (key) => key in options,
+    );
     if (fixed !== undefined) throw new TypeError(`breaker: configure cannot change ${fixed}`);
     const merged = { ...this.#options, ...options };
     this.circuit.configure(settingsOf(merged));
@@ -126,7 +152,7 @@ export class Breaker extends StagedPolicy<CallContext, CircuitBreakerSnapshot> i
   }
 
   snapshot(): CircuitBreakerSnapshot {
-    const { counts, recentWindow: window, state } = this.circuit;
+    const { counts, numbers: window, state } = this.circuit;
     const seen = window.calls + window.slowInFlight;
     return {
       status: this.#status(state),

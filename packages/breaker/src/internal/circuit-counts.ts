@@ -13,18 +13,20 @@ export class CircuitCounts {
   spared = 0;
   late = 0;
   trips = 0;
-  readonly #failures = new Map<string, number>();
+  /** Made at the first failure. */
+  #failures: Map<string, number> | undefined;
 
   fail(category: string): void {
-    const former = this.#failures.get(category);
-    if (former === undefined && this.#failures.size >= MOST_CATEGORIES) {
-      this.#failures.set(OTHER, (this.#failures.get(OTHER) ?? 0) + 1);
+    const failures = (this.#failures ??= new Map<string, number>());
+    const former = failures.get(category);
+    if (former === undefined && failures.size >= MOST_CATEGORIES) {
+      failures.set(OTHER, (failures.get(OTHER) ?? 0) + 1);
     } else {
-      this.#failures.set(category, (former ?? 0) + 1);
+      failures.set(category, (former ?? 0) + 1);
     }
   }
 
   get failures(): Record<string, number> {
-    return Object.fromEntries(this.#failures);
+    return Object.fromEntries(this.#failures ?? []);
   }
 }

@@ -1,51 +1,31 @@
-import { BrokenCircuitError, isResilienceError } from '@fournines/core';
-import type { CallOptions, Clock, TimeoutError } from '@fournines/core';
-import { isSystemTime, reportOnce, withoutStack } from '@fournines/core/authoring';
-import type { ComponentEvents, Outcome } from '@fournines/core/authoring';
-import type {
-  CircuitBreakerEvent,
-  CircuitState,
-  StateChangeEvent,
-  TransitionReason,
-} from '../events.ts';
+import { isResilienceError } from '@fournines/core';
+import type { BrokenCircuitError, CallOptions, TimeoutError } from '@fournines/core';
+import type { Outcome } from '@fournines/core/authoring';
+import type { CircuitState, StateChangeEvent, TransitionReason } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
+import type { FleetOpening } from '../fleet.ts';
 import type { TripReport, TripRule, TripWindow } from '../trip-report.ts';
 import { Admission, DONE, SPARED } from './admission.ts';
 import { breakDuration } from './break-duration.ts';
 import { CircuitCounts } from './circuit-counts.ts';
+import type { CircuitParts } from './circuit-parts.ts';
 import { CircuitTime } from './circuit-time.ts';
-import { InFlight } from './in-flight.ts';
+import { ClosedPeriod } from './closed-period.ts';
+import { FleetLink } from './fleet-link.ts';
+import { askedPause, mayProbe } from './guarded.ts';
+import { Isolation } from './isolation.ts';
 import { VALUE_CATEGORY } from './judge.ts';
-import type { OutcomeWindow, Tally } from './outcome-window.ts';
 import { Probes } from './probes.ts';
+import { Refusals } from './refusals.ts';
 import type { Settings } from './settings.ts';
-import { stalledMs, watchStalls } from './stall-meter.ts';
+import { Stalls } from './stalls.ts';
 import { Transitions } from './transitions.ts';
 import { brokenRule, inequality } from './trip-rules.ts';
-import { windowFor } from './window-for.ts';
-
-/** What a circuit is made of. */
-export interface CircuitParts {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly events: ComponentEvents<CircuitBreakerEvent>;
-  /** Who limits how many circuits of a group may be open. */
-  readonly gate?: OpenGate | undefined;
-}
-
-/** Limits how many circuits of a group may be open at the same time. */
-export interface OpenGate {
-  /** Whether one more may open. */
-  mayOpen(): boolean;
-  /** One left the closed state, or came back to it. */
-  count(change: 1 | -1): void;
-}
 
 /** The lowest share of traffic that a ramp lets through. */
 const RAMP_START = 0.1;
 
-/** How long probes are waited for when no break has set it. */
+/** How long probes are waited for when there was no break to take it from. */
 const DEFAULT_LEASE_MS = 30_000;
 
 /**
@@ -65,71 +45,70 @@ export class Circuit {
   since: number;
   inFlight = 0;
   lastTrip: TripReport | undefined;
-  /** Why the last call was refused. */
-  refusal: BrokenCircuitError | undefined;
   settings: Settings;
 
-  readonly #name: string;
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #events: ComponentEvents<CircuitBreakerEvent>;
-  #window: OutcomeWindow;
+  readonly #parts: CircuitParts;
+  readonly #refusals: Refusals;
+  readonly #isolation: Isolation = new Isolation();
+  readonly #period: ClosedPeriod;
+  #stalls: Stalls;
+  #fleet: FleetLink | undefined;
+  #probes: Probes | undefined;
   #state: 'closed' | 'open' | 'half-open' = 'closed';
   #isPlain = true;
   #generation = 0;
-  #running: InFlight;
-  #current: Admission | undefined;
-  #consecutive = 0;
   #openedAt = 0;
   #breakMs = 0;
   /** How often it has opened without closing in between. */
   #openings = 0;
   #cause: unknown;
-  #probes: Probes | undefined;
   #rampUntil = 0;
-  #isolations = 0;
-  #isolationNote: string | undefined;
-  /** Ends the isolations that were begun before. */
-  #resets = 0;
-  readonly #done: Admission = new Admission(this, DONE, 0, 0);
-  readonly #spared: Admission = new Admission(this, SPARED, 0, 0);
-  readonly #gate: OpenGate | undefined;
-  #watchesStalls: boolean;
+  #done: Admission | undefined;
+  #spared: Admission | undefined;
 
   constructor(parts: CircuitParts, settings: Settings, initial: ExportedCircuit | undefined) {
-    this.#name = parts.name;
-    this.#clock = parts.clock;
-    this.#random = parts.random;
-    this.#events = parts.events;
-    this.#gate = parts.gate;
+    this.#parts = parts;
     this.settings = settings;
     this.time = new CircuitTime(parts.clock);
+    this.since = this.time.exact();
     this.transitions = new Transitions(parts.events);
-    this.#window = windowFor(settings);
-    this.#running = new InFlight(this, 0, settings.slowCallDuration);
-    this.#watchesStalls = settings.stalls && isSystemTime(parts.clock);
-    this.since = parts.clock.now();
+    this.#refusals = new Refusals(parts, this.counts);
+    this.#period = new ClosedPeriod(this, settings);
+    this.#stalls = new Stalls(this, parts.clock, settings.stalls);
     if (initial !== undefined) this.#import(initial);
+    if (parts.fleet !== undefined) {
+      this.#fleet = new FleetLink(parts.fleet, {
+        name: parts.name,
+        openedElsewhere: (opening) => this.#openedElsewhere(opening),
+        closedElsewhere: () => this.#closedElsewhere(),
+      });
+    }
   }
 
   get state(): CircuitState {
-    return this.#isolations > 0 ? 'isolated' : this.#state;
+    return this.#isolation.isActive ? 'isolated' : this.#state;
   }
 
   get retryAfterMs(): number {
-    if (this.#isolations > 0) return Infinity;
+    if (this.#isolation.isActive) return Infinity;
     const now = this.time.peek();
     if (this.#state === 'open') return Math.max(0, this.#openedAt + this.#breakMs - now);
     return this.#probes?.waitMs(now) ?? 0;
   }
 
-  /** Whether nothing would be lost with it but a quiet window. */
-  get isIdle(): boolean {
-    return this.#state === 'closed' && this.#isolations === 0 && this.inFlight === 0;
+  /** Why the last call was refused. */
+  get refusal(): BrokenCircuitError | undefined {
+    return this.#refusals.last;
   }
 
-  get recentWindow(): TripWindow {
-    return this.#numbers(this.#window.read(this.time.peek()));
+  /** Whether nothing would be lost with it but a quiet window. */
+  get isIdle(): boolean {
+    return this.state === 'closed' && this.inFlight === 0;
+  }
+
+  /** What the rules would look at now. */
+  get numbers(): TripWindow {
+    return this.#probes?.numbers ?? this.#period.read(this.time.peek());
   }
 
   // Calls.
@@ -139,27 +118,22 @@ export class Circuit {
     this.counts.calls += 1;
     if (!this.#isPlain) return this.#admitSlowly(call);
     const now = this.time.coarse();
-    if (now >= this.#running.nextDue && this.#tripsOnRunning(now)) return this.#admitSlowly(call);
+    if (this.#tripsOnRunning(now)) return this.#admitSlowly(call);
     return this.#join(now);
   }
 
   success(admission: Admission, value: unknown): void {
     this.inFlight -= 1;
-    if (admission.generation === DONE) return;
-    if (admission.isAbandoned) return this.#ignore(admission);
+    if (this.#isJudged(admission)) return;
     const { judge, openOn } = this.settings;
-    if (judge.isFailure !== undefined && judge.isFailure(value)) {
-      this.#record(admission, true, VALUE_CATEGORY, undefined);
-    } else {
-      this.#record(admission, false, undefined, undefined);
-    }
-    if (openOn !== undefined) this.#openOn(admission, { ok: true, value });
+    const failed = judge.isFailure !== undefined && judge.isFailure(value);
+    this.#record(admission, failed, failed ? VALUE_CATEGORY : undefined, undefined);
+    if (openOn !== undefined) this.#openIfAsked(admission, { ok: true, value });
   }
 
   failure(admission: Admission, error: unknown): void {
     this.inFlight -= 1;
-    if (admission.generation === DONE) return;
-    if (admission.isAbandoned) return this.#ignore(admission);
+    if (this.#isJudged(admission)) return;
     const { verdict, category } = this.settings.judge.error(error);
     if (verdict === 'ignore' || (category === 'timeout' && this.#wasStalled(admission))) {
       this.#ignore(admission);
@@ -167,7 +141,7 @@ export class Circuit {
       const failed = verdict === 'failure';
       this.#record(admission, failed, failed ? category : undefined, error);
     }
-    if (this.settings.openOn !== undefined) this.#openOn(admission, { ok: false, error });
+    if (this.settings.openOn !== undefined) this.#openIfAsked(admission, { ok: false, error });
   }
 
   /** The call is over and says nothing. */
@@ -184,115 +158,108 @@ export class Circuit {
     if (admission.generation === DONE) return admission;
     if (!neverStarted && isTimeout(reason) && this.#ranLongEnough(admission, reason.durationMs)) {
       this.#record(admission, true, 'timeout', reason);
-      return this.#done;
-    }
-    if (admission.leaseUntil !== undefined && admission.generation === this.#generation) {
+    } else if (admission.leaseUntil !== undefined && admission.generation === this.#generation) {
       // A probe keeps its place while its work goes on.
       admission.isAbandoned = true;
       return admission;
+    } else {
+      this.#ignore(admission);
     }
-    this.#ignore(admission);
-    return this.#done;
+    return (this.#done ??= new Admission(this, DONE, 0, 0));
   }
 
   // The operator.
 
   isolate(note: string | undefined): () => void {
     const former = this.state;
-    this.#isolations += 1;
-    this.#isolationNote = note ?? this.#isolationNote;
-    const generationOfReset = this.#resets;
-    if (this.#isolations === 1) {
+    const release = this.#isolation.hold(note);
+    if (former !== 'isolated') {
       this.#begin(this.#state);
-      this.#announce(former, 'isolated', { note: this.#isolationNote });
+      this.#announce(former, 'isolated', { note: this.#isolation.note });
     }
-    let isActive = true;
     return () => {
-      if (!isActive || generationOfReset !== this.#resets) return;
-      isActive = false;
-      this.#isolations -= 1;
-      if (this.#isolations === 0) this.#release();
+      if (!release()) return;
+      if (this.#state !== 'closed') return this.#halfOpen('isolated', 'released');
+      this.#close(0);
+      this.#announce('isolated', 'released');
     };
   }
 
   /** Closes, clears the window and ends every isolation. */
   reset(): void {
     const former = this.state;
-    this.#resets += 1;
-    this.#isolations = 0;
-    this.#isolationNote = undefined;
-    this.#close();
+    this.#isolation.end();
+    this.#close(0);
     if (former !== 'closed') this.#announce(former, 'reset');
+    this.#fleet?.closed();
   }
 
-  /** Takes new settings; the state stays, and so does the window when it has the same shape. */
+  /** Takes new settings; the state stays, and so does what the window holds. */
   configure(settings: Settings): void {
     const former = this.settings;
     this.settings = settings;
-    this.#watchesStalls = settings.stalls && isSystemTime(this.#clock);
-    if (JSON.stringify(former.window) !== JSON.stringify(settings.window)) {
-      const exported = this.#window.exportAt(this.time.exact());
-      this.#window = windowFor(settings);
-      this.#window.importAt(this.time.exact(), exported, 0);
-    }
-    if (former.slowCallDuration !== settings.slowCallDuration) {
-      this.#running.slowAfter = settings.slowCallDuration;
-    }
+    this.#stalls = new Stalls(this, this.#parts.clock, settings.stalls);
+    this.#period.configure(former, settings, this.time.exact());
+  }
+
+  leaveFleet(): void {
+    this.#fleet?.leave();
   }
 
   export(): ExportedCircuit {
-    const wall = this.#clock.wall();
-    const isOpen = this.#state !== 'closed';
-    const remaining = Math.max(0, this.#openedAt + this.#breakMs - this.time.peek());
+    const now = this.time.exact();
+    const wall = this.#parts.clock.wall();
+    const remaining = this.#state === 'open' ? this.#openedAt + this.#breakMs - now : 0;
+    const isClosed = this.#state === 'closed';
     return {
       version: 1,
-      state: isOpen ? 'open' : 'closed',
-      isolated: this.#isolations > 0,
+      state: isClosed ? 'closed' : 'open',
+      isolated: this.#isolation.isActive,
       exportedAt: wall,
-      ...(isOpen ? { openUntil: wall + (this.#state === 'open' ? remaining : 0) } : {}),
+      ...(isClosed ? {} : { openUntil: wall + Math.max(0, remaining) }),
       openings: this.#openings,
-      consecutiveFailures: this.#consecutive,
-      window: this.#window.exportAt(this.time.exact()),
+      consecutiveFailures: this.#period.consecutiveFailures,
+      window: this.#period.exportAt(now),
     };
   }
 
   #import(exported: ExportedCircuit): void {
-    const wall = this.#clock.wall();
+    const wall = this.#parts.clock.wall();
     const now = this.time.exact();
-    this.#consecutive = exported.consecutiveFailures;
     this.#openings = exported.openings;
-    this.#window.importAt(now, exported.window, Math.max(0, wall - exported.exportedAt));
+    this.#period.consecutiveFailures = exported.consecutiveFailures;
+    this.#period.importAt(now, exported.window, Math.max(0, wall - exported.exportedAt));
     if (exported.state !== 'open') return;
     // Clocks of two machines disagree: no break is longer than it was when it was exported.
     const openUntil = exported.openUntil ?? wall;
     const most = Math.max(0, openUntil - exported.exportedAt);
-    this.#begin('open');
     this.#openedAt = now;
     this.#breakMs = Math.min(Math.max(0, openUntil - wall), most);
+    this.#begin('open');
   }
 
   // Admission.
 
   #join(now: number): Admission {
-    let current = this.#current;
-    if (current === undefined || current.startedAt !== now) {
-      if (this.#watchesStalls) watchStalls(this);
-      current = this.#current = this.#running.begin(now, this.#stalled());
-    }
-    current.size += 1;
+    const period = this.#period;
+    const admission = period.currentAt(now) ?? period.beginTick(now, this.#stalls.before());
+    admission.size += 1;
     this.inFlight += 1;
-    return current;
+    return admission;
   }
 
   #admitSlowly(call: CallOptions | undefined): Admission | undefined {
-    if (this.#isolations > 0) return this.#refuse('isolated', Infinity);
+    if (this.#isolation.isActive) return this.#refuse('isolated', Infinity);
     const now = this.time.exact();
-    if (this.#state === 'closed') return this.#admitRamping(now);
+    if (this.#state === 'closed') return this.#admitRamping(now, call);
     if (this.#state === 'open') {
       const remaining = this.#openedAt + this.#breakMs - now;
       if (remaining > 0) return this.#refuse('open', remaining);
-      if (!this.#mayProbe(call)) return this.#refuse('open', 0);
-      if (this.#state === 'open') this.#halfOpen('probing');
+      if (!mayProbe(this.settings, call)) return this.#refuse('open', 0);
+      if (this.#fleet?.mayProbe(this.#leaseMs, (ms) => this.#stayOpen(ms)) === false) {
+        return this.#refuse('open', this.#fleet.deadline);
+      }
+      if (this.#state === 'open') this.#halfOpen('open', 'probing');
     }
     return this.#admitProbe(now, call);
   }
@@ -304,14 +271,14 @@ export class Circuit {
     probes.expire(now);
     this.#decide(probes, undefined);
     if (this.#probes !== probes) return this.#admitSlowly(call);
-    if (!probes.hasRoom || !this.#mayProbe(call)) return this.#refuse('half-open', probes.waitMs(now));
-    if (this.#watchesStalls) watchStalls(this);
+    if (!probes.hasRoom || !mayProbe(this.settings, call)) {
+      return this.#refuse('half-open', probes.waitMs(now));
+    }
     this.inFlight += 1;
-    return probes.send(now, this.#stalled());
+    return probes.send(now, this.#stalls.before());
   }
 
-  #admitRamping(now: number): Admission | undefined {
-    const { ramp } = this.settings;
+  #admitRamping(now: number, call: CallOptions | undefined): Admission | undefined {
     const remaining = this.#rampUntil - now;
     if (remaining <= 0) {
       this.#rampUntil = 0;
@@ -319,87 +286,75 @@ export class Circuit {
       this.#isPlain = true;
       return this.#join(now);
     }
-    if (now >= this.#running.nextDue && this.#tripsOnRunning(now)) return this.#refuse('open', this.#breakMs);
-    if (this.#random() < Math.max(RAMP_START, 1 - remaining / ramp)) return this.#join(now);
-    return this.#refuse('half-open', remaining);
+    if (this.#tripsOnRunning(now)) return this.#admitSlowly(call);
+    const share = Math.max(RAMP_START, 1 - remaining / this.settings.ramp);
+    return this.#parts.random() < share ? this.#join(now) : this.#refuse('half-open', remaining);
   }
 
   #refuse(state: 'open' | 'half-open' | 'isolated', retryAfterMs: number): Admission | undefined {
-    const { enforcement } = this.settings;
-    const enforced =
-      enforcement === 1 || state === 'isolated' || (enforcement > 0 && this.#random() < enforcement);
-    const error = withoutStack(
-      () =>
-        new BrokenCircuitError(this.#name, {
-          state,
-          retryAfterMs,
-          cause: this.#cause,
-          reason: this.#isolationNote,
-        }),
-    );
-    if (enforced) this.counts.rejected += 1;
-    else {
-      this.counts.spared += 1;
-      this.inFlight += 1;
-    }
-    this.refusal = error;
-    if (this.#events.wants('reject')) {
-      const at = this.#clock.now();
-      this.#events.emit({ type: 'reject', at, error, state, retryAfterMs, enforced });
-      this.refusal = error;
-    }
-    return enforced ? undefined : this.#spared;
-  }
-
-  #mayProbe(call: CallOptions | undefined): boolean {
-    const { isProbe } = this.settings;
-    if (isProbe === undefined) return true;
-    try {
-      return isProbe(call ?? {}) === true;
-    } catch (error) {
-      reportOnce(isProbe, 'breaker: isProbe', error);
-      return false;
-    }
+    const refusal = { state, retryAfterMs, cause: this.#cause, reason: this.#isolation.note };
+    if (this.#refusals.refuse(this.settings.enforcement, refusal)) return undefined;
+    this.inFlight += 1;
+    return (this.#spared ??= new Admission(this, SPARED, 0, 0));
   }
 
   // Outcomes.
 
-  #record(admission: Admission, failed: boolean, category: string | undefined, error: unknown): void {
+  #isJudged(admission: Admission): boolean {
+    if (admission.isAbandoned) this.#ignore(admission);
+    return admission.isAbandoned || admission.generation === DONE;
+  }
+
+  #record(
+    admission: Admission,
+    failed: boolean,
+    category: string | undefined,
+    error: unknown,
+  ): void {
     const { counts } = this;
     if (failed) counts.fail(category ?? 'unknown');
     else counts.success += 1;
-    if (admission.generation === SPARED) return;
-    if (admission.generation !== this.#generation) {
-      counts.late += 1;
-      return;
-    }
+    if (this.#isOfThePast(admission)) return;
     const now = this.time.coarse();
     const slow = this.#isSlow(admission, now);
     if (slow) counts.slow += 1;
+    const exemplar = failed ? error : undefined;
     const probes = this.#probes;
-    if (probes !== undefined) {
-      if (!probes.settle(admission, failed, slow, category)) counts.late += 1;
-      this.#decide(probes, failed ? error : undefined);
+    if (probes === undefined) {
+      this.#recordClosed(admission, now, failed, slow, category, exemplar);
       return;
     }
-    this.#running.leave(admission);
-    this.#window.record(now, failed, slow, category);
-    this.#consecutive = failed ? this.#consecutive + 1 : 0;
-    const window = this.#window;
-    if (window.failures === 0 && window.slow === 0 && this.#running.overdue === 0) return;
-    if (now >= this.#running.nextDue) this.#running.lookForSlow(now, this.#stalled());
-    this.#judgeWindow(failed ? error : undefined);
+    if (!probes.settle(admission, failed, slow, category)) counts.late += 1;
+    this.#decide(probes, exemplar);
+  }
+
+  #recordClosed(
+    admission: Admission,
+    now: number,
+    failed: boolean,
+    slow: boolean,
+    category: string | undefined,
+    exemplar: unknown,
+  ): void {
+    const period = this.#period;
+    period.leave(admission);
+    period.record(now, failed, slow, category);
+    if (period.mayHaveSlowed(now)) period.lookForSlow(now, this.#stalls.total());
+    if (!period.isSpotless) this.#judge(exemplar);
   }
 
   #ignore(admission: Admission): void {
     this.counts.ignored += 1;
-    if (admission.generation === SPARED) return;
-    if (admission.generation !== this.#generation) {
-      this.counts.late += 1;
-      return;
-    }
-    if (this.#probes === undefined) this.#running.leave(admission);
+    if (this.#isOfThePast(admission)) return;
+    if (this.#probes === undefined) this.#period.leave(admission);
     else this.#probes.giveBack(admission);
+  }
+
+  /** Whether it was admitted in a former state, or against the circuit's will: then it moves nothing. */
+  #isOfThePast(admission: Admission): boolean {
+    if (admission.generation === this.#generation) return false;
+    if (admission.generation !== SPARED) this.counts.late += 1;
+    return true;
   }
 
   /** Whether a call that an outer timeout ended had its chance. */
@@ -414,141 +369,133 @@ export class Circuit {
     const { slowCallDuration } = this.settings;
     const duration = now - admission.startedAt;
     if (duration < slowCallDuration) return false;
-    return duration - (this.#stalled() - admission.stalledBefore) >= slowCallDuration;
+    return duration - (this.#stalls.total() - admission.stalledBefore) >= slowCallDuration;
   }
 
-  /** Whether the event loop stood still for more than half of the call: its timeout is our own fault. */
   #wasStalled(admission: Admission): boolean {
-    if (!this.#watchesStalls || admission.generation === SPARED) return false;
-    const stalled = stalledMs() - admission.stalledBefore;
-    return stalled > 0 && stalled * 2 > this.time.exact() - admission.startedAt;
+    if (admission.generation === SPARED) return false;
+    return this.#stalls.outweigh(admission, this.time.exact());
   }
 
-  #stalled(): number {
-    return this.#watchesStalls ? stalledMs() : 0;
-  }
-
-  #numbers(tally: Tally): TripWindow {
-    const probes = this.#probes;
-    return {
-      calls: probes === undefined ? tally.calls : probes.failures + probes.successes,
-      failures: probes === undefined ? tally.failures : probes.failures,
-      slow: probes === undefined ? tally.slow : probes.slow,
-      slowInFlight: this.#running.overdue,
-      consecutiveFailures: this.#consecutive,
-    };
-  }
-
+  /** Puts calls that have become slow while they run to the rules; returns whether that opened it. */
   #tripsOnRunning(now: number): boolean {
-    this.#running.lookForSlow(now, this.#stalled());
-    if (this.#running.overdue === 0) return false;
-    this.#window.expire(now);
-    this.#judgeWindow(undefined);
-    return !this.#isPlain;
+    const period = this.#period;
+    if (!period.mayHaveSlowed(now) || !period.lookForSlow(now, this.#stalls.total())) return false;
+    period.expire(now);
+    this.#judge(undefined);
+    return this.#state !== 'closed';
   }
 
-  #judgeWindow(error: unknown): void {
-    const window = this.#numbers(this.#window);
-    const { permittedCalls, halfOpenRate } = this.settings;
-    const isRamping = this.#rampUntil > 0;
-    const rampFails =
-      isRamping && window.calls >= permittedCalls && window.failures / window.calls >= halfOpenRate;
-    const rule = brokenRule(this.settings, window) ?? (rampFails ? 'ramp' : undefined);
-    if (rule !== undefined) this.#open(rule, window, error);
+  #judge(exemplar: unknown): void {
+    const { numbers } = this.#period;
+    const rule = brokenRule(this.settings, numbers, this.#rampUntil > 0);
+    if (rule !== undefined) this.#open(rule, numbers, exemplar);
   }
 
-  #decide(probes: Probes, error: unknown): void {
+  #decide(probes: Probes, exemplar: unknown): void {
     const { decision } = probes;
-    if (decision === 'reopen') this.#open('half-open', this.#numbers(this.#window), error);
-    if (decision === 'close') {
-      this.#close(this.settings.ramp);
-      this.#announce('half-open', 'recovered');
-    }
+    if (decision === 'reopen') this.#open('half-open', probes.numbers, exemplar);
+    if (decision !== 'close') return;
+    this.#close(this.settings.ramp);
+    this.#announce('half-open', 'recovered');
+    this.#fleet?.closed();
   }
 
-  #openOn(admission: Admission, outcome: Outcome): void {
-    const { openOn } = this.settings;
-    const isOver = admission.generation !== this.#generation || this.#isolations > 0;
-    if (openOn === undefined || isOver) return;
-    let ms: number | undefined;
-    try {
-      ms = openOn(outcome);
-    } catch (error) {
-      reportOnce(openOn, 'breaker: openOn', error);
-    }
-    if (typeof ms !== 'number' || !(ms > 0)) return;
+  #openIfAsked(admission: Admission, outcome: Outcome): void {
+    const ms = askedPause(this.settings, outcome);
+    const isOver = admission.generation !== this.#generation || this.#isolation.isActive;
+    if (ms === undefined || isOver) return;
     const error = outcome.ok ? undefined : outcome.error;
-    this.#open('open-on', this.#numbers(this.#window), error, ms);
+    this.#open('open-on', this.numbers, error, ms);
   }
 
   // Transitions.
 
   #open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
-    if (this.#state === 'closed' && this.#gate?.mayOpen() === false) return;
-    const former = this.state;
-    const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
+    if (!this.#mayOpen()) return;
+    const attempt = this.#openings;
     const trip: TripReport = {
       rule,
       inequality: inequality(rule, this.settings, window),
       window,
-      failures: this.#probes?.categories ?? this.#window.categories(),
+      failures: this.#probes?.categories ?? this.#period.categories,
       ...(error === undefined ? {} : { error }),
     };
-    const attempt = this.#openings;
-    this.#openings += 1;
-    this.#breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
-    this.#openedAt = this.time.exact();
-    this.#cause = error;
+    const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
+    const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
+    this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
+    this.#fleet?.opened({ breakMs, openings: attempt + 1, trip });
+  }
+
+  #openFor(breakMs: number, openings: number, trip: TripReport, reason: TransitionReason): void {
+    const former = this.state;
+    this.#openings = openings;
+    this.#cause = trip.error;
     this.#rampUntil = 0;
     this.lastTrip = trip;
     this.counts.trips += 1;
+    this.#stayOpen(breakMs);
     this.#begin('open');
-    this.#announce(former, isReopening ? 'reopened' : 'tripped', {
-      error,
-      trip,
-      breakDurationMs: this.#breakMs,
-    });
+    this.#announce(former, reason, { error: trip.error, trip, breakDurationMs: breakMs });
   }
 
-  #halfOpen(reason: TransitionReason): void {
+  #stayOpen(ms: number): void {
+    this.#openedAt = this.time.exact();
+    this.#breakMs = ms;
+  }
+
+  #mayOpen(): boolean {
+    return this.#state !== 'closed' || this.#parts.gate?.mayOpen() !== false;
+  }
+
+  #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
+    if (this.#isolation.isActive || !this.#mayOpen()) return;
+    if (this.#state === 'open' && this.retryAfterMs >= breakMs) return;
+    const line = `another process opened it: ${trip.inequality}`;
+    const report: TripReport = { ...trip, rule: 'fleet', inequality: line };
+    this.#openFor(breakMs, openings, report, 'fleet');
+  }
+
+  #closedElsewhere(): void {
+    if (this.#isolation.isActive || this.#state === 'closed') return;
     const former = this.state;
-    this.#begin('half-open');
-    const { permittedCalls, halfOpenRate, maxWait } = this.settings;
-    const lease = maxWait ?? Math.max(1, this.#breakMs || DEFAULT_LEASE_MS);
-    this.#probes = new Probes(this, this.#generation, permittedCalls, halfOpenRate, lease);
-    this.#window.clear();
-    this.#consecutive = 0;
-    this.#announce(reason === 'released' ? 'isolated' : former, reason);
+    this.#close(this.settings.ramp);
+    this.#announce(former, 'fleet');
   }
 
-  #close(ramp = 0): void {
+  #halfOpen(from: CircuitState, reason: TransitionReason): void {
+    this.#begin('half-open');
+    const { permittedCalls, halfOpenRate } = this.settings;
+    this.#probes = new Probes(this, this.#generation, permittedCalls, halfOpenRate, this.#leaseMs);
+    this.#period.clear();
+    this.#announce(from, reason);
+  }
+
+  /** How long a probe may take. */
+  get #leaseMs(): number {
+    return this.settings.maxWait ?? (this.#breakMs || DEFAULT_LEASE_MS);
+  }
+
+  #close(ramp: number): void {
     this.#rampUntil = ramp > 0 ? this.time.exact() + ramp : 0;
     if (ramp === 0) this.#openings = 0;
     this.#cause = undefined;
-    this.#window.clear();
-    this.#consecutive = 0;
+    this.#period.clear();
     this.#begin('closed');
-  }
-
-  #release(): void {
-    this.#isolationNote = undefined;
-    if (this.#state !== 'closed') return this.#halfOpen('released');
-    this.#close();
-    this.#announce('isolated', 'released');
   }
 
   /** Begins a new generation: what was admitted before moves nothing any more. */
   #begin(state: 'closed' | 'open' | 'half-open'): void {
-    if (this.#state === 'closed' && state !== 'closed') this.#gate?.count(1);
-    if (this.#state !== 'closed' && state === 'closed') this.#gate?.count(-1);
+    const change = Number(state !== 'closed') - Number(this.#state !== 'closed');
+    if (change === 1 || change === -1) this.#parts.gate?.count(change);
     this.#state = state;
     this.#generation += 1;
-    this.#current = undefined;
     this.#probes = undefined;
-    this.refusal = undefined;
-    this.#running = new InFlight(this, this.#generation, this.settings.slowCallDuration);
-    this.#isPlain = state === 'closed' && this.#isolations === 0 && this.#rampUntil === 0;
-    this.since = this.#clock.now();
+    this.#refusals.last = undefined;
+    this.#fleet?.begin();
+    this.#period.begin(this.#generation, this.settings);
+    this.#isPlain = state === 'closed' && !this.#isolation.isActive && this.#rampUntil === 0;
+    this.since = this.#parts.clock.now();
   }
 
   #announce(
@@ -559,7 +506,7 @@ export class Circuit {
     this.transitions.add({
       type: 'state-change',
       at: this.since,
-      wallAt: this.#clock.wall(),
+      wallAt: this.#parts.clock.wall(),
       from,
       to: this.state,
       reason,

@@ -47,7 +47,10 @@ export class CountWindow implements OutcomeWindow {
   }
 
   exportAt(): ExportedWindow {
-    return { kind: 'count', outcomes: this.#newestFirst().map((outcome) => outcome & (FAILED | SLOW)) };
+    return {
+      kind: 'count',
+      outcomes: this.#newestFirst().map((outcome) => outcome & (FAILED | SLOW)),
+    };
   }
 
   importAt(_now: number, exported: ExportedWindow): void {

@@ -1,6 +1,10 @@
 import { isResilienceError } from '@fournines/core';
 import { checkFunction, reportOnce } from '@fournines/core/authoring';
-import { type Classifier, causes, classify as defaultClassify } from '@fournines/error-classification';
+import {
+  type Classifier,
+  causes,
+  classify as defaultClassify,
+} from '@fournines/error-classification';
 import type { CircuitBreakerOptions, HandleFilter } from '../options.ts';
 
 /** What an error says about the dependency: it is sick, it answered, or nothing. */
@@ -36,13 +40,17 @@ type Options = Pick<CircuitBreakerOptions, 'classify' | 'isFailure' | 'handle' |
 /** The judge that the options ask for. Throws TypeError when they contradict each other. */
 export function judgeOf(options: Options): Judge {
   const { classify = defaultClassify, isFailure, handle, expectedErrors } = options;
+  const given = [options.classify, isFailure, handle, expectedErrors];
+  if (given.every((option) => option === undefined)) return byClassification;
   checkFunction('breaker: classify', classify);
   if (isFailure !== undefined) checkFunction('breaker: isFailure', isFailure);
   if (handle !== undefined) {
     checkHandle(handle);
     const others = [options.classify, isFailure, expectedErrors];
     if (others.some((other) => other !== undefined)) {
-      throw new TypeError('breaker: handle replaces classify, isFailure and expectedErrors; give one of them');
+      throw new TypeError(
+        'breaker: handle replaces classify, isFailure and expectedErrors; give one of them',
+      );
     }
     return {
       error: listed(filterOf(handle), handle.options.errorFilter, classify),
@@ -57,6 +65,12 @@ export function judgeOf(options: Options): Judge {
     isFailure: isFailure === undefined ? undefined : guardedValue(isFailure, 'breaker: isFailure'),
   };
 }
+
+/** The judge of breakers that say nothing of their own: one for all. */
+const byClassification: Judge = {
+  error: (error) => judgeByClass(error, defaultClassify),
+  isFailure: undefined,
+};
 
 /** By classification: sick, or our own business, or an answer. */
 function judgeByClass(error: unknown, classify: Classifier): Judgement {
@@ -90,9 +104,14 @@ function listed(
   };
 }
 
-function expectation(expected: NonNullable<Options['expectedErrors']>): (error: unknown) => boolean {
+function expectation(
+  expected: NonNullable<Options['expectedErrors']>,
+): (error: unknown) => boolean {
   if (typeof expected === 'function') return (error) => expected(error) === true;
-  if (!Array.isArray(expected) || expected.some((code) => typeof code !== 'string' || code === '')) {
+  if (
+    !Array.isArray(expected) ||
+    expected.some((code) => typeof code !== 'string' || code === '')
+  ) {
     throw new TypeError('breaker: expectedErrors must be an array of codes or a function');
   }
   const codes = new Set<unknown>(expected);
@@ -116,7 +135,10 @@ function filterOf(handle: HandleFilter): (error: unknown) => boolean {
   return (error) => handle.options.errorFilter(error as Error);
 }
 
-function guardedValue(isFailure: (value: unknown) => boolean, role: string): (value: unknown) => boolean {
+function guardedValue(
+  isFailure: (value: unknown) => boolean,
+  role: string,
+): (value: unknown) => boolean {
   return (value) => {
     try {
       return isFailure(value) === true;

@@ -1,3 +1,4 @@
+import type { TripWindow } from '../trip-report.ts';
 import { Admission } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 
@@ -22,7 +23,13 @@ export class Probes {
   /** Those that are out, in the order of their start and so of their leases. */
   readonly #out = new Set<Admission>();
 
-  constructor(circuit: Circuit, generation: number, permitted: number, failureRate: number, lease: number) {
+  constructor(
+    circuit: Circuit,
+    generation: number,
+    permitted: number,
+    failureRate: number,
+    lease: number,
+  ) {
     this.#circuit = circuit;
     this.#generation = generation;
     this.#permitted = permitted;
@@ -66,6 +73,13 @@ export class Probes {
   #fail(category: string): void {
     this.failures += 1;
     this.categories[category] = (this.categories[category] ?? 0) + 1;
+  }
+
+  /** What the decision looks at. */
+  get numbers(): TripWindow {
+    const { failures, slow } = this;
+    const calls = failures + this.successes;
+    return { calls, failures, slow, slowInFlight: 0, consecutiveFailures: 0 };
   }
 
   get decision(): ProbeDecision {

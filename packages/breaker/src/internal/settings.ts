@@ -1,9 +1,4 @@
-import {
-  checkBoolean,
-  checkFunction,
-  checkNumber,
-  checkOptions,
-} from '@fournines/core/authoring';
+import { checkBoolean, checkFunction, checkNumber, checkOptions } from '@fournines/core/authoring';
 import type { CallOptions } from '@fournines/core';
 import type { Outcome } from '@fournines/core/authoring';
 import type { BreakInfo, CircuitBreakerOptions } from '../options.ts';
@@ -53,6 +48,7 @@ const KNOWN = [
   'openOn',
   'stalls',
   'initialState',
+  'fleet',
 ];
 
 /** Checks the options of a breaker. Throws TypeError or RangeError. */
@@ -65,7 +61,11 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
   const window = windowOf(options.slidingWindow);
   const { failureThreshold, failureRateThreshold, resetTimeout = 30_000 } = options;
   const { halfOpen = {} } = options;
-  checkOptions('breaker: halfOpen', halfOpen, ['permittedCalls', 'failureRateThreshold', 'maxWait']);
+  checkOptions('breaker: halfOpen', halfOpen, [
+    'permittedCalls',
+    'failureRateThreshold',
+    'maxWait',
+  ]);
   if (options.slowCallRateThreshold !== undefined && options.slowCallDuration === undefined) {
     throw new TypeError('breaker: slowCallRateThreshold needs slowCallDuration');
   }
@@ -120,11 +120,17 @@ function minimumCalls(value: number | undefined, window: Settings['window']): nu
   const most = window.kind === 'count' ? window.size : undefined;
   if (value === undefined) return Math.min(20, most ?? 20);
   const rule = { min: 1, integer: true } as const;
-  return checkNumber('breaker: minimumCalls', value, most === undefined ? rule : { ...rule, max: most });
+  return checkNumber(
+    'breaker: minimumCalls',
+    value,
+    most === undefined ? rule : { ...rule, max: most },
+  );
 }
 
+const DEFAULT_WINDOW = { kind: 'time', duration: 30_000, buckets: 10 } as const;
+
 function windowOf(window: CircuitBreakerOptions['slidingWindow']): Settings['window'] {
-  if (window === undefined) return { kind: 'time', duration: 30_000, buckets: 10 };
+  if (window === undefined) return DEFAULT_WINDOW;
   checkOptions('breaker: slidingWindow', window, ['duration', 'buckets', 'size']);
   const { duration, buckets, size } = window as {
     duration?: number;

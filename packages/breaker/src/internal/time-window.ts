@@ -4,6 +4,8 @@ import type { OutcomeWindow, Tally } from './outcome-window.ts';
 /** Numbers per bucket: calls, failures, slow. */
 const FIELDS = 3;
 
+const EMPTY = new Uint32Array(0);
+
 /**
  * The outcomes of the last `duration` milliseconds in steps of `duration / buckets`. A ring of
  * counters with running totals: whatever time passes between two calls, exactly the buckets that
@@ -15,7 +17,8 @@ export class TimeWindow implements OutcomeWindow {
   slow = 0;
   readonly #bucketMs: number;
   readonly #size: number;
-  readonly #counts: Uint32Array;
+  /** Made at the first outcome: of a group's breakers, many never see one. */
+  #counts: Uint32Array = EMPTY;
   /** Made at the first failure: most windows never see one. */
   #categories: (Map<string, number> | undefined)[] | undefined;
   /** The newest bucket, counted from time 0, and the moment at which it ends. */
@@ -26,7 +29,6 @@ export class TimeWindow implements OutcomeWindow {
   constructor(duration: number, buckets: number) {
     this.#bucketMs = duration / buckets;
     this.#size = buckets;
-    this.#counts = new Uint32Array(buckets * FIELDS);
   }
 
   record(now: number, failed: boolean, slow: boolean, category: string | undefined): void {
@@ -74,7 +76,7 @@ export class TimeWindow implements OutcomeWindow {
     this.calls = 0;
     this.failures = 0;
     this.slow = 0;
-    this.#counts.fill(0);
+    this.#counts = EMPTY;
     this.#categories = undefined;
     this.#head = -Infinity;
     this.#headEnd = -Infinity;
@@ -106,6 +108,7 @@ export class TimeWindow implements OutcomeWindow {
   }
 
   #advance(now: number): void {
+    if (this.#counts === EMPTY) this.#counts = new Uint32Array(this.#size * FIELDS);
     const steps = this.#stepsTo(now);
     const counts = this.#counts;
     if (steps > 0) {

@@ -1,5 +1,5 @@
-import type { ComponentEvents } from '@fournines/core/authoring';
-import type { CircuitBreakerEvent, StateChangeEvent, Transition } from '../events.ts';
+import type { StateChangeEvent, Transition } from '../events.ts';
+import type { BreakerEvents } from './breaker-events.ts';
 
 const REMEMBERED = 16;
 
@@ -8,12 +8,12 @@ const REMEMBERED = 16;
  * makes a transition that is told after the one it was hearing of.
  */
 export class Transitions {
-  readonly #events: ComponentEvents<CircuitBreakerEvent>;
+  readonly #events: BreakerEvents;
   #recent: Transition[] | undefined;
-  readonly #waiting: StateChangeEvent[] = [];
-  #isTelling = false;
+  /** What is still to be told, while something is being told. */
+  #waiting: StateChangeEvent[] | undefined;
 
-  constructor(events: ComponentEvents<CircuitBreakerEvent>) {
+  constructor(events: BreakerEvents) {
     this.#events = events;
   }
 
@@ -27,12 +27,14 @@ export class Transitions {
     this.#recent.push({ at, wallAt, from, to, reason });
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
     if (!this.#events.wants('state-change')) return;
-    this.#waiting.push(event);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(event);
+      return;
+    }
+    const waiting = (this.#waiting = [event]);
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       this.#events.emit(next);
     }
-    this.#isTelling = false;
+    this.#waiting = undefined;
   }
 }

@@ -3,11 +3,23 @@ import type { Settings } from './settings.ts';
 
 type Limits = Pick<
   Settings,
-  'failureThreshold' | 'failureRateThreshold' | 'minimumCalls' | 'slowCallRateThreshold'
+  | 'failureThreshold'
+  | 'failureRateThreshold'
+  | 'minimumCalls'
+  | 'slowCallRateThreshold'
+  | 'permittedCalls'
+  | 'halfOpenRate'
 >;
 
-/** Which rule of the closed state holds, if one does. Calls that still run count for the slow rate alone. */
-export function brokenRule(limits: Limits, window: TripWindow): TripRule | undefined {
+/**
+ * Which rule of the closed state holds, if one does. Calls that still run count for the slow rate
+ * alone. While traffic comes back, the rule of the half-open state holds too.
+ */
+export function brokenRule(
+  limits: Limits,
+  window: TripWindow,
+  isRamping: boolean,
+): TripRule | undefined {
   const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
   if (consecutiveFailures >= limits.failureThreshold) return 'failure-threshold';
   if (
@@ -19,29 +31,37 @@ export function brokenRule(limits: Limits, window: TripWindow): TripRule | undef
   }
   const seen = calls + slowInFlight;
   const allSlow = slow + slowInFlight;
-  if (allSlow > 0 && seen >= limits.minimumCalls && allSlow / seen >= limits.slowCallRateThreshold) {
+  if (
+    allSlow > 0 &&
+    seen >= limits.minimumCalls &&
+    allSlow / seen >= limits.slowCallRateThreshold
+  ) {
     return 'slow-call-rate';
   }
-  return undefined;
+  const isProbing = isRamping && calls >= limits.permittedCalls;
+  return isProbing && failures / calls >= limits.halfOpenRate ? 'ramp' : undefined;
 }
 
 /** The rule with its numbers, for a human. */
 export function inequality(rule: TripRule, settings: Settings, window: TripWindow): string {
   const { calls, failures, slow, slowInFlight, consecutiveFailures } = window;
-  switch (rule) {
-    case 'failure-threshold':
-      return `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`;
-    case 'failure-rate':
-      return `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`;
-    case 'slow-call-rate':
-      return `${slow + slowInFlight} of ${calls + slowInFlight} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(slow + slowInFlight, calls + slowInFlight)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`;
-    case 'half-open':
-      return `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
-    case 'ramp':
-      return `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`;
-    case 'open-on':
-      return 'the dependency asked for it (openOn)';
-  }
+  const seen = calls + slowInFlight;
+  const allSlow = slow + slowInFlight;
+  const lines: Readonly<Record<TripRule, () => string>> = {
+    'failure-threshold': () =>
+      `${consecutiveFailures} failures in a row >= failureThreshold ${settings.failureThreshold}`,
+    'failure-rate': () =>
+      `${failures} of ${calls} calls failed: ${ratio(failures, calls)} >= failureRateThreshold ${settings.failureRateThreshold}`,
+    'slow-call-rate': () =>
+      `${allSlow} of ${seen} calls took ${settings.slowCallDuration} ms or more (${slowInFlight} still running): ${ratio(allSlow, seen)} >= slowCallRateThreshold ${settings.slowCallRateThreshold}`,
+    'half-open': () =>
+      `${failures} of ${settings.permittedCalls} probes failed or were slow: ${ratio(failures, settings.permittedCalls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    ramp: () =>
+      `${failures} of ${calls} calls failed while traffic came back: ${ratio(failures, calls)} >= halfOpen.failureRateThreshold ${settings.halfOpenRate}`,
+    'open-on': () => 'the dependency asked for it (openOn)',
+    fleet: () => 'another process opened it',
+  };
+  return lines[rule]();
 }
 
 function ratio(part: number, whole: number): string {

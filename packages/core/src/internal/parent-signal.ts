@@ -2,9 +2,7 @@ import type { CallOptions } from '../call-options.ts';
 import { show } from '../check.ts';
 
 /** The signal of what a caller gave: a signal itself, options, a context of an outer call. */
-export function parentSignal(
-  call: AbortSignal | CallOptions | undefined,
-): AbortSignal | undefined {
+export function parentSignal(call: AbortSignal | CallOptions | undefined): AbortSignal | undefined {
   if (typeof call !== 'object' || call === null) return undefined;
   // `fetch` allows null for no signal, so callers that pass its options on do too.
   return 'aborted' in call ? call : (call.signal ?? undefined);

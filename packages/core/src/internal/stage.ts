@@ -38,9 +38,21 @@ export interface Stage {
    * The inside succeeded. Nothing returned: the value passes on. `via` is the attempt that
    * produced the outcome: `attempt` itself, or a repetition that this stage started.
    */
-  success?(value: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
+  success?(
+    value: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
   /** The inside failed, or refused. */
-  failure?(error: unknown, token: unknown, attempt: Attempt, index: number, via: Attempt): void | typeof HELD;
+  failure?(
+    error: unknown,
+    token: unknown,
+    attempt: Attempt,
+    index: number,
+    via: Attempt,
+  ): void | typeof HELD;
   /**
    * The call is aborted from further out, by the caller or by an outer stage, while the stage's
    * inside, or the stage itself, is not done. May answer at once by `attempt.answer`.

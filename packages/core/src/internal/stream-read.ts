@@ -88,10 +88,12 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
 
   #start(): void {
     this.#hasStarted = true;
-    this.#chain.run((context: CallContext) => this.#pump(context), this.#call).then(
-      (answer) => this.#finish(answer),
-      (error: unknown) => this.#fail(error),
-    );
+    this.#chain
+      .run((context: CallContext) => this.#pump(context), this.#call)
+      .then(
+        (answer) => this.#finish(answer),
+        (error: unknown) => this.#fail(error),
+      );
   }
 
   /** Runs inside of the policy, once per attempt. */
@@ -135,7 +137,8 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
       }
     } catch (error) {
       if (this.#hasLeft) return END;
-      if (this.#winner !== undefined && this.#winner !== run) return this.#winner.ending.promise;
+      if (this.#winner !== undefined && this.#winner !== run)
+        return await this.#winner.ending.promise;
       this.#failure = error;
       source.abort(error);
       throw error;

@@ -28,7 +28,8 @@ const MESSAGES = new Map(
     code.startsWith('msg:') ? [[code.slice('msg:'.length), code] as const] : [],
   ),
 );
-const REDIRECTIONS = 'Too many Cluster redirections';
+/** Messages that go on after this. */
+const LONGER = ['msg:Too many Cluster redirections', 'msg:Socket timeout.'] as const;
 const ABORTED = 'AbortError:Command aborted due to connection close';
 
 /** Redis and Valkey, ioredis and node-redis. */
@@ -51,8 +52,7 @@ export const redis: Source = {
     if (isCapital(message.charCodeAt(0)) && isCapital(message.charCodeAt(1)))
       return unprovenReply(message);
     return (
-      MESSAGES.get(message) ??
-      (message.startsWith(REDIRECTIONS) ? `msg:${REDIRECTIONS}` : undefined)
+      MESSAGES.get(message) ?? LONGER.find((key) => message.startsWith(key.slice('msg:'.length)))
     );
   },
 };

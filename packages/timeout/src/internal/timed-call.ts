@@ -1,4 +1,4 @@
-import type { Attempt, DeadlineNode } from '@fournines/core/authoring';
+import type { Attempt, DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
 
 /** What a timeout decides when a call's time is up. */
 export interface Expiry {
@@ -19,8 +19,12 @@ export class TimedCall implements DeadlineNode {
   isOver = false;
   /** What the caller was answered with, before the callee settled. */
   answeredWith: unknown = undefined;
-  /** Holds the stack of the caller, when that was asked for. */
-  origin: { readonly stack?: string } | undefined = undefined;
+  /** Whether the inside is being told of the abort at this moment: what it answers is an echo. */
+  isAborting = false;
+  /** The queue that it waits in: for its time to be up, then for its grace to be over. */
+  queue: DeadlineQueue | undefined = undefined;
+  /** The stack of the caller, when that was asked for. */
+  callerStack: string | undefined = undefined;
 
   constructor(
     owner: Expiry,
@@ -38,6 +42,17 @@ export class TimedCall implements DeadlineNode {
   }
 
   expire(): void {
+    this.queue = undefined;
     this.owner.expired(this);
+  }
+
+  waitIn(queue: DeadlineQueue): void {
+    this.queue = queue;
+    queue.add(this);
+  }
+
+  stopWaiting(): void {
+    this.queue?.remove(this);
+    this.queue = undefined;
   }
 }

@@ -1,0 +1,146 @@
+import { compose } from '@fournines/core';
+import { type ManualClock, manualClock } from '@fournines/core/testing';
+import { beforeEach, expect, test } from 'vitest';
+import {
+  type CircuitBreakers,
+  type CircuitBreakersOptions,
+  breakerPresets,
+  circuitBreakers,
+} from '../src/index.ts';
+
+let clock: ManualClock;
+beforeEach(() => {
+  clock = manualClock();
+});
+
+const sick = Object.assign(new Error('down'), { code: 'ECONNREFUSED' });
+const group = (options: CircuitBreakersOptions = {}): CircuitBreakers =>
+  circuitBreakers(() => ({ failureThreshold: 1, resetTimeout: 1_000 }), { clock, ...options });
+const call = (policy: CircuitBreakers, key: string): Promise<unknown> =>
+  policy.execute(() => 'ok', { key });
+const trip = (policy: CircuitBreakers, key: string): Promise<unknown> =>
+  policy.execute(() => Promise.reject(sick), { key }).catch(() => {});
+const names = (policy: CircuitBreakers): string[] => policy.list().map(({ name }) => name);
+
+test('each key has a circuit of its own', async () => {
+  const policy = group();
+  await trip(policy, 'a');
+  await expect(call(policy, 'a')).rejects.toMatchObject({ code: 'ECIRCUITOPEN', policy: 'a' });
+  await expect(call(policy, 'b')).resolves.toBe('ok');
+  await expect(policy.execute(() => 'no key')).resolves.toBe('no key');
+  expect(names(policy)).toEqual(['a', 'b', policy.name]);
+});
+
+test('works by key inside compose, and its two steps share the circuits', async () => {
+  const policy = group();
+  const chain = compose(policy);
+  await chain.execute(() => Promise.reject(sick), { key: 'a' }).catch(() => {});
+  expect(policy.tryAcquire({ key: 'a' }).granted).toBe(false);
+  const permit = policy.tryAcquire({ key: 'b' });
+  expect(permit.granted).toBe(true);
+  if (permit.granted) permit.failure(sick);
+  await expect(chain.execute(() => 1, { key: 'b' })).rejects.toMatchObject({ policy: 'b' });
+});
+
+test('as a registry: for makes, get only finds, a mistyped name makes nothing', () => {
+  const registry = circuitBreakers((name) => {
+    if (name !== 'database' && name !== 'redis')
+      throw new RangeError(`no such dependency: ${name}`);
+    return breakerPresets[name];
+  });
+  const database = registry.for('database');
+  expect(registry.for('database')).toBe(database);
+  expect(registry.get('database')).toBe(database);
+  expect(registry.get('databse')).toBeUndefined();
+  expect(() => registry.for('databse')).toThrow('no such dependency: databse');
+  expect(registry.actions.reset({ name: 'databse' })).toEqual({ reset: [] });
+  expect(registry.size).toBe(1);
+});
+
+test('resetAll and the reset action close what is open', async () => {
+  const policy = group();
+  await trip(policy, 'a');
+  await trip(policy, 'b');
+  expect(policy.actions.reset({ name: 'a' })).toEqual({ reset: ['a'] });
+  expect(policy.list().map(({ state }) => state)).toEqual(['closed', 'open']);
+  policy.resetAll();
+  expect(policy.list().every(({ state }) => state === 'closed')).toBe(true);
+});
+
+test('drops the least recently used, never one that is open or busy', async () => {
+  const policy = group({ maxKeys: 3 });
+  await trip(policy, 'open');
+  const gate = Promise.withResolvers();
+  const busy = policy.execute(() => gate.promise, { key: 'busy' });
+  await call(policy, 'x');
+  for (let i = 0; i < 50; i++) await call(policy, `k${i}`);
+  expect(names(policy)).toEqual(['open', 'busy', 'k49']);
+  gate.resolve(1);
+  await busy;
+  await call(policy, 'next');
+  await call(policy, 'next2');
+  expect(names(policy)).toEqual(['open', 'next', 'next2']);
+});
+
+test('keeps what is used', async () => {
+  const policy = group({ maxKeys: 2 });
+  await call(policy, 'a');
+  await call(policy, 'b');
+  await call(policy, 'a');
+  await call(policy, 'c');
+  expect(names(policy)).toEqual(['a', 'c']);
+});
+
+test('grows past maxKeys when nothing can go, and says so once', async () => {
+  const warnings: string[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning.message);
+  process.on('warning', listen);
+  const policy = group({ maxKeys: 2 });
+  for (const key of ['a', 'b', 'c', 'd']) await trip(policy, key);
+  await new Promise(setImmediate);
+  process.off('warning', listen);
+  expect(policy.size).toBe(4);
+  expect(warnings.filter((message) => message.includes('maxKeys 2'))).toHaveLength(1);
+});
+
+test('drops what was idle for long when a new key comes', async () => {
+  const policy = group({ idleTtl: 1_000 });
+  await call(policy, 'a');
+  await trip(policy, 'open');
+  await clock.advance(1_000);
+  await call(policy, 'b');
+  expect(names(policy)).toEqual(['open', 'b']);
+});
+
+test('maxOpenRatio: no more than that share opens, one in any case', async () => {
+  const policy = group({ maxOpenRatio: 0.5 });
+  for (const key of ['a', 'b', 'c', 'd']) await call(policy, key);
+  for (const key of ['a', 'b', 'c', 'd']) await trip(policy, key);
+  expect(policy.list().map(({ state }) => state)).toEqual(['open', 'open', 'closed', 'closed']);
+  policy.get('a')?.reset();
+  await trip(policy, 'd');
+  expect(policy.get('d')?.state).toBe('open');
+  const single = group({ maxOpenRatio: 0.1 });
+  await trip(single, 'only');
+  expect(single.get('only')?.state).toBe('open');
+});
+
+test('a function that throws, or gives nonsense, leaves the key with default options', async () => {
+  const policy = circuitBreakers(() => ({ failureThreshold: -1 }), { clock });
+  await expect(policy.execute(() => 'ok', { key: 'a' })).resolves.toBe('ok');
+  expect(() => policy.for('b')).toThrow(RangeError);
+});
+
+test('is up while all are, down when all are, else degraded; its parts are the breakers', async () => {
+  const policy = group();
+  expect(policy.snapshot()).toEqual({ status: 'up', counts: {} });
+  await call(policy, 'a');
+  await trip(policy, 'b');
+  expect(policy.snapshot().status).toBe('degraded');
+  await trip(policy, 'a');
+  expect(policy.snapshot().status).toBe('down');
+  expect([...policy.parts()].map(({ kind }) => kind)).toEqual([
+    'circuit-breaker',
+    'circuit-breaker',
+  ]);
+});
