@@ -1,15 +1,29 @@
-import { type CircuitBreakerOptions, type CircuitBreakers, breakerPresets } from '@fournines/breaker';
+import {
+  type CircuitBreakerOptions,
+  type CircuitBreakers,
+  breakerPresets,
+} from '@fournines/breaker';
 import type { CommonOptions } from '@fournines/core';
-import { checkBoolean, checkFunction, checkNumber, checkOptions } from '@fournines/core/authoring';
+import {
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+} from '@fournines/core/authoring';
 import { type Classifier, classify } from '@fournines/error-classification';
 import type { RetryOptions } from '@fournines/retry';
+import type { DeadlineHeaderStyle } from '@fournines/timeout';
 
 /**
  * Options of the retry of a fetch: those of `retry`. What a request means is said by `idempotent`
  * and `classify` of the fetch itself; a response that is not ok reaches `shouldRetry` as an
  * `HttpError` with its `status`.
  */
-export type FetchRetryOptions = Omit<RetryOptions, 'idempotent' | 'classify' | 'isFailure' | 'handle'>;
+export type FetchRetryOptions = Omit<
+  RetryOptions,
+  'idempotent' | 'classify' | 'isFailure' | 'handle'
+>;
 
 /** Options of `resilientFetch`. */
 export interface ResilientFetchOptions extends CommonOptions {
@@ -24,13 +38,23 @@ export interface ResilientFetchOptions extends CommonOptions {
    * own (`circuitBreakers`, keyed by origin), or `false` for none. Default `breakerPresets.http`,
    * 1 000 origins at most.
    */
-  readonly breaker?: CircuitBreakerOptions | ((origin: string) => CircuitBreakerOptions) | CircuitBreakers | false;
+  readonly breaker?:
+    | CircuitBreakerOptions
+    | ((origin: string) => CircuitBreakerOptions)
+    | CircuitBreakers
+    | false;
   /**
    * Whether requests may be repeated when it is unknown if they took effect. A request's own
    * `init.idempotent` wins. Default: GET, HEAD, OPTIONS, PUT, DELETE, TRACE, QUERY (RFC 9110
    * §9.2.2, RFC 10008) and whatever has an `Idempotency-Key` header.
    */
   readonly idempotent?: boolean;
+  /**
+   * Tells the server how much time is left, for the attempt or in total, whichever is less:
+   * `grpc-timeout`, `connect-timeout-ms` or `x-envoy-expected-rq-timeout-ms`. A request that has
+   * the header already keeps its own. Default: no header.
+   */
+  readonly deadlineHeader?: DeadlineHeaderStyle;
   /** What an error or a status means, for retry and breaker. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
   /** Where chance comes from, uniform in [0, 1). Default `Math.random`. */
@@ -45,6 +69,7 @@ const KNOWN = [
   'retry',
   'breaker',
   'idempotent',
+  'deadlineHeader',
   'classify',
   'random',
 ];
@@ -64,6 +89,7 @@ export interface FetchRules extends CommonOptions {
   readonly retry: FetchRetryOptions | false;
   readonly breaker: NonNullable<ResilientFetchOptions['breaker']>;
   readonly idempotent: boolean | undefined;
+  readonly deadlineHeader: DeadlineHeaderStyle | undefined;
   readonly classify: Classifier;
   readonly random: () => number;
 }
@@ -75,7 +101,13 @@ export interface FetchRules extends CommonOptions {
  */
 export function checkFetchOptions(options: ResilientFetchOptions): FetchRules {
   checkOptions('resilientFetch', options, KNOWN);
-  const { retry = {}, breaker = breakerPresets.http, idempotent, random } = options;
+  const {
+    retry = {},
+    breaker = breakerPresets.http,
+    idempotent,
+    random,
+    deadlineHeader: style,
+  } = options;
   if (retry !== false) checkRetry(retry);
   const isBreaker = breaker === false || typeof breaker === 'function' || isObject(breaker);
   if (!isBreaker) {
@@ -91,6 +123,14 @@ export function checkFetchOptions(options: ResilientFetchOptions): FetchRules {
     breaker,
     idempotent:
       idempotent === undefined ? undefined : checkBoolean('resilientFetch: idempotent', idempotent),
+    deadlineHeader:
+      style === undefined
+        ? undefined
+        : checkOneOf<DeadlineHeaderStyle>('resilientFetch: deadlineHeader', style, [
+            'grpc',
+            'connect',
+            'envoy',
+          ]),
     classify: checkFunction('resilientFetch: classify', options.classify ?? classify),
     random: checkFunction('resilientFetch: random', random ?? Math.random),
   };

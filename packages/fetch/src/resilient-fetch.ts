@@ -1,4 +1,11 @@
-import { type Component, type Policy, type Snapshot, stream, worstStatus } from '@fournines/core';
+import {
+  type CallContext,
+  type Component,
+  type Policy,
+  type Snapshot,
+  stream,
+  worstStatus,
+} from '@fournines/core';
 import { checkFunction, nextName } from '@fournines/core/authoring';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
@@ -32,7 +39,8 @@ export type ResilientStreamInit<F extends AnyFetch> = ResilientInit<F> & {
 };
 
 /** A fetch with policies around it, and a component that can be watched. */
-export type ResilientFetch<F extends AnyFetch = typeof globalThis.fetch> = F & ResilientFetchMembers<F>;
+export type ResilientFetch<F extends AnyFetch = typeof globalThis.fetch> = F &
+  ResilientFetchMembers<F>;
 
 /** What a resilient fetch has beyond fetch's own signature. */
 export interface ResilientFetchMembers<F extends AnyFetch> extends Component {
@@ -78,18 +86,28 @@ export function resilientFetch<F extends AnyFetch>(
   const name = rules.name ?? nextName('fetch');
   const { policy, once, parts } = fetchPolicies(rules, name);
   const send: Send = (input, init) =>
-    (fetch === undefined ? globalThis.fetch(input as string, init) : fetch(input, init)) as Promise<Response>;
+    (fetch === undefined
+      ? globalThis.fetch(input as string, init)
+      : fetch(input, init)) as Promise<Response>;
 
   const prepare = (input: unknown, init: InitLike): OutgoingRequest => {
     const { idempotent = rules.idempotent, ...own } = init;
-    return new OutgoingRequest(input, own, { idempotent, isRepeated: rules.retry !== false });
+    const { deadlineHeader } = rules;
+    return new OutgoingRequest(input, own, {
+      idempotent,
+      deadlineHeader,
+      isRepeated: rules.retry !== false,
+    });
   };
 
   const call = async (input: unknown, init?: InitLike | null): Promise<Response> => {
     const request = prepare(input, init ?? {});
     const chain = request.isOneShot ? once : policy;
     try {
-      const response = await chain.execute((context) => request.sendForCaller(send, context), request.call);
+      const response = await chain.execute(
+        (context) => request.sendForCaller(send, context),
+        request.call,
+      );
       return request.deliver(response);
     } catch (error) {
       const response = request.responseOf(error);
@@ -104,9 +122,9 @@ export function resilientFetch<F extends AnyFetch>(
   const read = (input: unknown, init?: StreamInitLike): AsyncIterable<Uint8Array> => {
     const { idle, ...own } = init ?? {};
     const request = prepare(input, own);
-    const open = async (context: { signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>> => {
+    const open = async (context: CallContext): Promise<AsyncIterable<Uint8Array>> => {
       try {
-        const { body } = await request.send(send, context.signal);
+        const { body } = await request.send(send, context);
         return body ?? nothing();
       } catch (error) {
         releaseBody(request.responseOf(error)?.body);
@@ -139,6 +157,7 @@ interface StreamInitLike extends InitLike {
   readonly idle?: number;
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array, undefined> {
-  return undefined;
+/** The body of a response that has none. */
+function nothing(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
 }

@@ -15,7 +15,10 @@ void name;
 // fetch's own signature, and more to say about a call.
 const response: Promise<Response> = get(new URL('http://a.example'), { method: 'POST' });
 const repeated: Promise<Response> = get(new Request('http://a.example'), { idempotent: true });
-const chunks: AsyncIterable<Uint8Array> = get.stream('http://a.example', { idle: 1_000, idempotent: true });
+const chunks: AsyncIterable<Uint8Array> = get.stream('http://a.example', {
+  idle: 1_000,
+  idempotent: true,
+});
 void [response, repeated, chunks];
 // @ts-expect-error: misspelt
 void get('http://a.example', { idempotend: true });

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { circuitBreakers } from '@fournines/breaker';
 import { deadlineOf } from '@fournines/core';
 import { exponential } from '@fournines/retry';
 import { fetch as undiciFetch } from 'undici';
@@ -31,9 +32,16 @@ const fetches: readonly (readonly [string, typeof fetch | undefined])[] = [
 
 describe.each(fetches)('around %s', (_, fetch) => {
   test('an answer is handed on as it is', async () => {
-    await using server = await testServer((response) => reply(response, 200, 'hello', { 'x-a': 'b' }));
+    await using server = await testServer((response) =>
+      reply(response, 200, 'hello', { 'x-a': 'b' }),
+    );
     const response = await resilientFetch(fetch)(new URL(`${server.origin}/path`));
-    expect(response).toMatchObject({ ok: true, status: 200, url: `${server.origin}/path`, redirected: false });
+    expect(response).toMatchObject({
+      ok: true,
+      status: 200,
+      url: `${server.origin}/path`,
+      redirected: false,
+    });
     expect(response.headers.get('x-a')).toBe('b');
     expect(await response.text()).toBe('hello');
   });
@@ -77,6 +85,22 @@ describe.each(fetches)('around %s', (_, fetch) => {
     await until(() => server.sockets.size === 0);
   });
 
+  test('the deadline header says how much time the attempt has, and keeps the other headers', async () => {
+    await using server = await testServer(inTurn(503));
+    const get = resilientFetch(fetch, {
+      ...quick,
+      attemptTimeout: 7_000,
+      deadlineHeader: 'connect',
+    });
+    await get(server.origin, { headers: { 'x-a': 'b' } });
+    for (const { headers } of server.seen) {
+      expect(headers['x-a']).toBe('b');
+      expect(Number(headers['connect-timeout-ms'])).toBeGreaterThan(5_000);
+      expect(Number(headers['connect-timeout-ms'])).toBeLessThanOrEqual(7_000);
+    }
+    expect(server.seen).toHaveLength(2);
+  });
+
   test('headers that do not come are the attempt’s timeout, and a GET is repeated', async () => {
     await using server = await testServer((response, index) => {
       if (index > 0) reply(response, 200, 'late but well');
@@ -88,12 +112,15 @@ describe.each(fetches)('around %s', (_, fetch) => {
 });
 
 describe('retry', () => {
-  test.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY'])('%s is repeated after a 500', async (method) => {
-    await using server = await testServer(inTurn(500));
-    const response = await resilientFetch(undefined, quick)(server.origin, { method });
-    expect(response.status).toBe(200);
-    expect(server.seen.map((request) => request.method)).toEqual([method, method]);
-  });
+  test.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY'])(
+    '%s is repeated after a 500',
+    async (method) => {
+      await using server = await testServer(inTurn(500));
+      const response = await resilientFetch(undefined, quick)(server.origin, { method });
+      expect(response.status).toBe(200);
+      expect(server.seen.map((request) => request.method)).toEqual([method, method]);
+    },
+  );
 
   test.each(['POST', 'PATCH'])('%s is not repeated after a 500', async (method) => {
     await using server = await testServer(inTurn(500));
@@ -108,7 +135,11 @@ describe('retry', () => {
     ['idempotent: true', { idempotent: true }],
   ])('a POST with %s is repeated, body and all', async (_, init) => {
     await using server = await testServer(inTurn(500));
-    const response = await resilientFetch(undefined, quick)(server.origin, { method: 'POST', body: 'x', ...init });
+    const response = await resilientFetch(undefined, quick)(server.origin, {
+      method: 'POST',
+      body: 'x',
+      ...init,
+    });
     expect(response.status).toBe(200);
     expect(server.seen.map(({ body }) => body)).toEqual(['x', 'x']);
   });
@@ -120,24 +151,32 @@ describe('retry', () => {
     expect(server.seen).toHaveLength(3);
     await post(server.origin, { method: 'POST', idempotent: false });
     expect(server.seen).toHaveLength(4);
-    await resilientFetch(undefined, { ...quick, breaker: false })(server.origin, { idempotent: false });
+    await resilientFetch(undefined, { ...quick, breaker: false })(server.origin, {
+      idempotent: false,
+    });
     expect(server.seen).toHaveLength(5);
   });
 
   test('a POST is repeated when it is known not to have been processed: 429', async () => {
     await using server = await testServer(inTurn(429));
-    const response = await resilientFetch(undefined, quick)(server.origin, { method: 'POST', body: 'x' });
+    const response = await resilientFetch(undefined, quick)(server.origin, {
+      method: 'POST',
+      body: 'x',
+    });
     expect(response.status).toBe(200);
     expect(server.seen).toHaveLength(2);
   });
 
-  test.each([400, 401, 404, 409, 422, 501])('%i is an answer and is not repeated', async (status) => {
-    await using server = await testServer(inTurn(status));
-    const response = await resilientFetch(undefined, quick)(server.origin);
-    expect(response.status).toBe(status);
-    expect(await response.text()).toBe(`${status}`);
-    expect(server.seen).toHaveLength(1);
-  });
+  test.each([400, 401, 404, 409, 422, 501])(
+    '%i is an answer and is not repeated',
+    async (status) => {
+      await using server = await testServer(inTurn(status));
+      const response = await resilientFetch(undefined, quick)(server.origin);
+      expect(response.status).toBe(status);
+      expect(await response.text()).toBe(`${status}`);
+      expect(server.seen).toHaveLength(1);
+    },
+  );
 
   test('shouldRetry sees a status as an HttpError', async () => {
     await using server = await testServer(inTurn(404));
@@ -158,7 +197,9 @@ describe('retry', () => {
   });
 
   test('a Retry-After that does not fit the total time is not waited for: the response is returned', async () => {
-    await using server = await testServer((response) => reply(response, 503, 'busy', { 'retry-after': '20' }));
+    await using server = await testServer((response) =>
+      reply(response, 503, 'busy', { 'retry-after': '20' }),
+    );
     const startedAt = performance.now();
     const response = await resilientFetch(undefined, { timeout: 5_000 })(server.origin);
     expect(response.status).toBe(503);
@@ -188,7 +229,9 @@ describe('retry', () => {
   test('a refused connection is tried three times; the error is fetch’s own', async () => {
     const origin = await closedOrigin();
     const get = resilientFetch(undefined, { ...quick, name: 'refused' });
-    const error: unknown = await get(origin, { method: 'POST', body: 'x' }).catch((caught: unknown) => caught);
+    const error: unknown = await get(origin, { method: 'POST', body: 'x' }).catch(
+      (caught: unknown) => caught,
+    );
     expect(error).toBeInstanceOf(TypeError);
     expect((error as { cause: { code: string } }).cause.code).toBe('ECONNREFUSED');
     const [retries] = [...get.parts()].filter(({ kind }) => kind === 'retry');
@@ -197,7 +240,9 @@ describe('retry', () => {
 
   test('a body that is cut off after the headers is the reader’s error', async () => {
     await using server = await testServer((response, _, request) => {
-      response.writeHead(200, { 'content-length': '100' }).write('part', () => request.socket.resetAndDestroy());
+      response
+        .writeHead(200, { 'content-length': '100' })
+        .write('part', () => request.socket.resetAndDestroy());
     });
     const response = await resilientFetch(undefined, quick)(server.origin);
     await expect(response.text()).rejects.toThrow('terminated');
@@ -248,14 +293,18 @@ describe('request bodies', () => {
   });
 
   test('forms, blobs and parameters are sent again', async () => {
-    await using server = await testServer((response, index) => reply(response, index % 2 === 0 ? 503 : 200));
+    await using server = await testServer((response, index) =>
+      reply(response, index % 2 === 0 ? 503 : 200),
+    );
     const put = resilientFetch(undefined, quick);
     const form = new FormData();
     form.set('a', 'form');
     for (const body of [form, new Blob(['blob']), new URLSearchParams({ a: 'params' })]) {
       expect((await put(server.origin, { method: 'PUT', body })).status).toBe(200);
     }
-    const bodies = server.seen.map(({ body }) => /form|blob|params/.exec(body.split('\n').slice(-3).join())?.[0]);
+    const bodies = server.seen.map(
+      ({ body }) => /form|blob|params/.exec(body.split('\n').slice(-3).join())?.[0],
+    );
     expect(bodies).toEqual(['form', 'form', 'blob', 'blob', 'params', 'params']);
   });
 });
@@ -265,14 +314,21 @@ describe('time and abort', () => {
     await using server = await testServer(() => {});
     const post = resilientFetch(undefined, { ...quick, name: 'api', attemptTimeout: 40 });
     const call = post(server.origin, { method: 'POST' });
-    await expect(call).rejects.toMatchObject({ code: 'ETIMEDOUT', policy: 'api-attempt', durationMs: 40 });
+    await expect(call).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      policy: 'api-attempt',
+      durationMs: 40,
+    });
     expect(server.seen).toHaveLength(1);
   });
 
   test('the total time bounds attempts and waits', async () => {
     await using server = await testServer(() => {});
     const get = resilientFetch(undefined, { name: 'api', timeout: 60, attemptTimeout: Infinity });
-    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ETIMEDOUT', policy: 'api-total' });
+    await expect(get(server.origin)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      policy: 'api-total',
+    });
     await until(() => server.sockets.size === 0);
   });
 
@@ -298,7 +354,9 @@ describe('time and abort', () => {
   });
 
   test('the caller’s abort in the wait before a retry ends it at once', async () => {
-    await using server = await testServer((response) => reply(response, 503, '', { 'retry-after': '20' }));
+    await using server = await testServer((response) =>
+      reply(response, 503, '', { 'retry-after': '20' }),
+    );
     const caller = new AbortController();
     const get = resilientFetch();
     const retried = new Promise<void>((resolve) => {
@@ -328,7 +386,9 @@ describe('time and abort', () => {
     await using server = await testServer((response) => reply(response, 200, 'body'));
     const { signal } = new AbortController();
     const get = resilientFetch(undefined, quick);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => get(server.origin, { signal })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => get(server.origin, { signal })),
+    );
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     await Promise.all(answers.map((response) => response.text()));
     answers.length = 0;
@@ -350,6 +410,29 @@ describe('time and abort', () => {
   });
 });
 
+describe('the deadline header', () => {
+  test('is that of the total time when less of it is left; a Request keeps its headers', async () => {
+    await using server = await testServer(inTurn());
+    const get = resilientFetch(undefined, { timeout: 3_000, deadlineHeader: 'grpc' });
+    await get(new Request(server.origin, { headers: { 'x-a': 'b' } }));
+    const [headers] = server.seen.map((request) => request.headers);
+    expect(headers?.['x-a']).toBe('b');
+    const [, left] = /^(\d+)m$/.exec(String(headers?.['grpc-timeout'])) ?? [];
+    expect(Number(left)).toBeGreaterThan(2_000);
+    expect(Number(left)).toBeLessThanOrEqual(3_000);
+  });
+
+  test('is left out without a deadline, and the caller’s own stays', async () => {
+    await using server = await testServer(inTurn());
+    const get = resilientFetch(undefined, { deadlineHeader: 'envoy' });
+    await get(server.origin, { headers: { 'X-Envoy-Expected-Rq-Timeout-Ms': '5' } });
+    const free = { timeout: Infinity, attemptTimeout: Infinity, deadlineHeader: 'envoy' } as const;
+    await resilientFetch(undefined, free)(server.origin);
+    const sent = server.seen.map(({ headers }) => headers['x-envoy-expected-rq-timeout-ms']);
+    expect(sent).toEqual(['5', undefined]);
+  });
+});
+
 describe('breakers', () => {
   const breaker = { failureThreshold: 2, resetTimeout: 60_000 };
 
@@ -358,10 +441,32 @@ describe('breakers', () => {
     await using good = await testServer((response) => reply(response, 404));
     const get = resilientFetch(undefined, { retry: false, breaker, name: 'api' });
     for (const _ of [1, 2]) expect((await get(bad.origin)).status).toBe(503);
-    await expect(get(`${bad.origin}/other`)).rejects.toMatchObject({ code: 'ECIRCUITOPEN', policy: `api ${bad.origin}` });
+    await expect(get(`${bad.origin}/other`)).rejects.toMatchObject({
+      code: 'ECIRCUITOPEN',
+      policy: `api ${bad.origin}`,
+    });
     for (const _ of [1, 2, 3]) expect((await get(good.origin)).status).toBe(404);
     expect(bad.seen).toHaveLength(2);
     expect(get.snapshot().status).toBe('degraded');
+  });
+
+  test('an open breaker burns no attempts', async () => {
+    await using server = await testServer((response) => reply(response, 503));
+    const get = resilientFetch(undefined, { ...quick, breaker });
+    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('a group of one’s own is shared between fetches', async () => {
+    await using server = await testServer((response) => reply(response, 503));
+    const group = circuitBreakers(() => breaker);
+    const one = resilientFetch(undefined, { retry: false, breaker: group });
+    const two = resilientFetch(undefined, { retry: false, breaker: group });
+    await one(server.origin);
+    await two(server.origin);
+    expect(group.get(server.origin)?.state).toBe('open');
+    await expect(one(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
   });
 
   test('options may depend on the origin, and false means none', async () => {
@@ -392,7 +497,8 @@ describe('stream', () => {
     for await (const chunk of chunks) {
       const events = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
       rest = events.pop() ?? '';
-      for (const event of events) into.push((JSON.parse(event.slice(6)) as { delta: string }).delta);
+      for (const event of events)
+        into.push((JSON.parse(event.slice(6)) as { delta: string }).delta);
     }
   }
 
@@ -407,7 +513,10 @@ describe('stream', () => {
     });
     const llm = resilientFetch(undefined, quick);
     const tokens: string[] = [];
-    await readTokens(llm.stream(server.origin, { method: 'POST', body: '{}', idempotent: true }), tokens);
+    await readTokens(
+      llm.stream(server.origin, { method: 'POST', body: '{}', idempotent: true }),
+      tokens,
+    );
     expect(tokens.join('')).toBe('Hello, world');
     expect(server.seen.map(({ body }) => body)).toEqual(['{}', '{}', '{}']);
   });
@@ -420,10 +529,9 @@ describe('stream', () => {
     });
     const tokens: string[] = [];
     const read = readTokens(resilientFetch(undefined, quick).stream(server.origin), tokens);
-    const failed = expect(read).rejects.toThrow('terminated');
-    await until(() => tokens.length === 1);
-    cut();
-    await failed;
+    const cutting = until(() => tokens.length === 1).then(() => cut());
+    await expect(read).rejects.toThrow('terminated');
+    await cutting;
     expect(tokens).toEqual(['one']);
     expect(server.seen).toHaveLength(1);
   });
@@ -434,7 +542,9 @@ describe('stream', () => {
     });
     const tokens: string[] = [];
     const llm = resilientFetch(undefined, { ...quick, name: 'llm', timeout: 80 });
-    await expect(readTokens(llm.stream(server.origin), tokens)).rejects.toMatchObject({ policy: 'llm-total' });
+    await expect(readTokens(llm.stream(server.origin), tokens)).rejects.toMatchObject({
+      policy: 'llm-total',
+    });
     expect(tokens).toEqual(['one']);
     await until(() => server.sockets.size === 0);
   });
@@ -443,7 +553,10 @@ describe('stream', () => {
     await using server = await testServer((response) => {
       response.writeHead(200).write(token('one'));
     });
-    const read = readTokens(resilientFetch(undefined, quick).stream(server.origin, { idle: 50 }), []);
+    const read = readTokens(
+      resilientFetch(undefined, quick).stream(server.origin, { idle: 50 }),
+      [],
+    );
     await expect(read).rejects.toMatchObject({ code: 'ETIMEDOUT', durationMs: 50 });
   });
 
@@ -476,10 +589,17 @@ describe('options and component', () => {
     [{ attemptTimeout: Number.NaN }, 'resilientFetch: attemptTimeout'],
     [{ deadlines: 1 }, "unknown option 'deadlines'"],
     [{ retry: true }, 'resilientFetch: retry must be options or false'],
-    [{ retry: { idempotent: true } }, 'resilientFetch: retry.idempotent is not taken: use idempotent'],
+    [
+      { retry: { idempotent: true } },
+      'resilientFetch: retry.idempotent is not taken: use idempotent',
+    ],
     [{ retry: { maxAttempts: 0 } }, 'retry: maxAttempts'],
     [{ breaker: 3 }, 'resilientFetch: breaker must be'],
     [{ idempotent: 'yes' }, 'resilientFetch: idempotent must be true or false'],
+    [
+      { deadlineHeader: 'http' },
+      "resilientFetch: deadlineHeader must be one of 'grpc', 'connect', 'envoy', got 'http'",
+    ],
     [{ classify: 1 }, 'resilientFetch: classify must be a function'],
   ])('%j is refused', (options, message) => {
     expect(() => resilientFetch(undefined, options as ResilientFetchOptions)).toThrow(message);

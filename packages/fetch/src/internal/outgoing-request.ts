@@ -1,7 +1,8 @@
-import { type CallContext, type CallOptions, deadlineOf } from '@fournines/core';
+import { type CallContext, type CallOptions, type Deadline, deadlineOf } from '@fournines/core';
 import { carryDeadline } from '@fournines/core/authoring';
+import { type DeadlineHeaderStyle, deadlineHeader } from '@fournines/timeout';
 import { abortBodyWith } from './body-abort.ts';
-import { isIdempotent } from './idempotency.ts';
+import { type HeadersInput, isIdempotent } from './idempotency.ts';
 import { RefusedResponse } from './refused-response.ts';
 import { releaseBody } from './release-body.ts';
 
@@ -20,6 +21,8 @@ export interface OutgoingInit {
 export interface OutgoingRules {
   /** Whether it may be repeated; undefined: by its method and its headers. */
   readonly idempotent: boolean | undefined;
+  /** Whose header tells the server how much time is left; undefined: none. */
+  readonly deadlineHeader: DeadlineHeaderStyle | undefined;
   /** Whether there is a retry at all. */
   readonly isRepeated: boolean;
 }
@@ -34,6 +37,8 @@ export class OutgoingRequest {
   /** The input, when it is a `Request` whose own body may have to be sent again. */
   readonly #original: Request | undefined;
   readonly #init: OutgoingInit;
+  readonly #headers: unknown;
+  readonly #deadlineHeader: DeadlineHeaderStyle | undefined;
   readonly #caller: AbortSignal | undefined;
   /** What aborts the latest attempt. */
   #latest: AbortController | undefined;
@@ -46,14 +51,17 @@ export class OutgoingRequest {
     const url = request?.url ?? String(input);
     this.#input = input;
     this.#init = init;
-    const sendsOwnBody = request !== undefined && request.body !== null && init.body == null;
+    this.#headers = init.headers ?? request?.headers;
+    this.#deadlineHeader = rules.deadlineHeader;
+    const sendsOwnBody =
+      request !== undefined && request.body !== null && (init.body ?? undefined) === undefined;
     this.#original = isRepeated && sendsOwnBody ? request : undefined;
     this.#caller = (init.signal === undefined ? request?.signal : init.signal) ?? undefined;
     this.isOneShot = isStream(init.body);
     this.call = {
       signal: this.#caller,
       key: originOf(url),
-      idempotent: idempotent ?? isIdempotent(method, init.headers ?? request?.headers),
+      idempotent: idempotent ?? isIdempotent(method, this.#headers),
       attributes: { method, url },
     };
   }
@@ -72,15 +80,20 @@ export class OutgoingRequest {
     const limit = deadlineOf(context);
     if (limit !== undefined) carryDeadline(request.signal, limit);
     try {
-      return await this.send(fetch, request.signal);
+      return await this.send(fetch, context, request.signal);
     } finally {
       signal.removeEventListener('abort', stop);
     }
   }
 
   /** Sends it once, under `signal` to the end of the body. Throws as {@link sendForCaller}. */
-  async send(fetch: Send, signal: AbortSignal): Promise<Response> {
-    const response = await fetch(this.#nextInput(), { ...this.#init, signal });
+  async send(
+    fetch: Send,
+    context: CallContext,
+    signal: AbortSignal = context.signal,
+  ): Promise<Response> {
+    const init = { ...this.#init, ...this.#headersUntil(deadlineOf(context)), signal };
+    const response = await fetch(this.#nextInput(), init);
     if (signal.aborted) {
       // It came too late, from a fetch that does not heed its signal.
       releaseBody(response.body);
@@ -115,6 +128,16 @@ export class OutgoingRequest {
     releaseBody(this.#original?.body);
   }
 
+  /** The headers with one more that tells how much time is left. The caller's own says it better. */
+  #headersUntil(limit: Deadline | undefined): { readonly headers?: Iterable<string[]> } {
+    const style = this.#deadlineHeader;
+    if (style === undefined || limit === undefined || limit.at === Infinity) return {};
+    const headers = new Headers(this.#headers as HeadersInput);
+    const [name, value] = deadlineHeader.format(limit, style);
+    if (!headers.has(name)) headers.set(name, value);
+    return { headers: [...headers] };
+  }
+
   /** A `Request` with a body is copied, so that another attempt can send it again. */
   #nextInput(): unknown {
     if (this.#original === undefined || this.#original.bodyUsed) return this.#input;
@@ -125,7 +148,11 @@ export class OutgoingRequest {
 /** A `Request` of whichever fetch. */
 function isRequest(input: unknown): input is Request {
   return (
-    typeof input === 'object' && input !== null && 'method' in input && 'url' in input && 'clone' in input
+    typeof input === 'object' &&
+    input !== null &&
+    'method' in input &&
+    'url' in input &&
+    'clone' in input
   );
 }
 
