@@ -7,6 +7,7 @@ import {
   worstStatus,
 } from '@fournines/core';
 import { checkFunction, nextName } from '@fournines/core/authoring';
+import type { HeadersWithGet } from '@fournines/timeout';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
 import { releaseBody } from './internal/release-body.ts';
@@ -17,7 +18,7 @@ export interface ResponseLike {
   /** The HTTP status. */
   readonly status: number;
   /** Its headers, for `Retry-After`. */
-  readonly headers: { get(name: string): string | null };
+  readonly headers: HeadersWithGet;
   /** Its body. */
   readonly body: object | null;
 }
