@@ -1,0 +1,71 @@
+import { type CircuitBreakers, circuitBreakers } from '@fournines/breaker';
+import { type Component, type Policy, compose } from '@fournines/core';
+import { retry } from '@fournines/retry';
+import { timeout } from '@fournines/timeout';
+import type { FetchRules } from '../options.ts';
+import { RefusedResponse } from './refused-response.ts';
+import { releaseBody } from './release-body.ts';
+
+/** The policies of one fetch. */
+export interface FetchPolicies {
+  /** All of them: total timeout, retry, breaker per origin, timeout per attempt. */
+  readonly policy: Policy;
+  /** Without the retry: for a request whose body can be sent only once. */
+  readonly once: Policy;
+  /** What they are made of. */
+  readonly parts: readonly Component[];
+}
+
+/** Makes the policies, outermost first. */
+export function fetchPolicies(rules: FetchRules, name: string): FetchPolicies {
+  const { clock } = rules;
+  const common = clock === undefined ? {} : { clock };
+  const total = timeout({ ...common, name: `${name}-total`, duration: rules.timeout });
+  const attempt = timeout({ ...common, name: `${name}-attempt`, duration: rules.attemptTimeout });
+  const retries = retryOf(rules, name);
+  const breakers = breakersOf(rules, name);
+  const inside = breakers === undefined ? [attempt] : [breakers, attempt];
+  const all = retries === undefined ? [total, ...inside] : [total, retries, ...inside];
+  return {
+    policy: compose(...(all as readonly Policy[])),
+    once: compose(...([total, ...inside] as readonly Policy[])),
+    parts: all,
+  };
+}
+
+function retryOf(rules: FetchRules, name: string): ReturnType<typeof retry> | undefined {
+  if (rules.retry === false) return undefined;
+  const { clock, random, classify } = rules;
+  const policy = retry({
+    ...(clock === undefined ? {} : { clock }),
+    name,
+    random,
+    ...rules.retry,
+    classify,
+  });
+  // The socket is free while the retry waits.
+  policy.onRetry(({ error }) => {
+    if (error instanceof RefusedResponse) releaseBody(error.response.body);
+  });
+  return policy;
+}
+
+function breakersOf(rules: FetchRules, name: string): CircuitBreakers | undefined {
+  const { breaker, clock, random, classify } = rules;
+  if (breaker === false) return undefined;
+  if (isGroup(breaker)) return breaker;
+  // A breaker is named after its origin, and after the fetch too when that has a name of its own.
+  const prefix = rules.name === undefined ? '' : `${rules.name} `;
+  return circuitBreakers(
+    (origin) => {
+      const options = typeof breaker === 'function' ? breaker(origin) : breaker;
+      const ours = options.handle === undefined ? { random, classify } : { random };
+      return { ...ours, name: `${prefix}${origin || name}`, ...options };
+    },
+    clock === undefined ? { name } : { name, clock },
+  );
+}
+
+function isGroup(breaker: object): breaker is CircuitBreakers {
+  return 'resetAll' in breaker && 'execute' in breaker;
+}
