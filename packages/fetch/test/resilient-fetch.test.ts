@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { circuitBreakers } from '@fournines/breaker';
 import { deadlineOf } from '@fournines/core';
 import { exponential } from '@fournines/retry';
-import { fetch as undiciFetch } from 'undici';
+import { Request as UndiciRequest, fetch as undiciFetch } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { type ResilientFetchOptions, resilientFetch } from '../src/index.ts';
 import { closedOrigin, testServer, until } from './server.ts';
@@ -276,6 +276,14 @@ describe('request bodies', () => {
     expect(request.bodyUsed).toBe(true);
   });
 
+  test('undici’s own Request goes through undici’s fetch', async () => {
+    await using server = await testServer(inTurn(503));
+    const request = new UndiciRequest(server.origin, { method: 'PUT', body: 'payload' });
+    expect((await resilientFetch(undiciFetch, quick)(request)).status).toBe(200);
+    expect(server.seen.map(({ body }) => body)).toEqual(['payload', 'payload']);
+    expect(request.bodyUsed).toBe(true);
+  });
+
   test('a Request that was used before is refused as by fetch', async () => {
     await using server = await testServer(inTurn());
     const request = new Request(server.origin, { method: 'PUT', body: 'payload' });
@@ -320,6 +328,17 @@ describe('time and abort', () => {
       durationMs: 40,
     });
     expect(server.seen).toHaveLength(1);
+  });
+
+  test('the timeouts end with the headers: a slow body is the reader’s to wait for', async () => {
+    await using server = await testServer((response) => {
+      response.writeHead(200).write('slow ');
+      setTimeout(() => response.end('body'), 90);
+    });
+    const { signal } = new AbortController();
+    const get = resilientFetch(undefined, { timeout: 40, attemptTimeout: 40 });
+    const response = await get(server.origin, { signal });
+    expect(await response.text()).toBe('slow body');
   });
 
   test('the total time bounds attempts and waits', async () => {
