@@ -1,11 +1,13 @@
 import { breakerPresets, circuitBreaker } from '@fournines/breaker';
 import { type Component, compose } from '@fournines/core';
+import { bulkhead } from '@fournines/limiter';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
 import { Pool, type PoolClient } from 'pg';
 
 const TOTAL_MS = 2_500;
 const ATTEMPT_MS = 1_000;
+const CONNECTIONS = 20;
 
 /** PostgreSQL, each call behind its policies. */
 export interface Database {
@@ -26,7 +28,7 @@ export interface Database {
 export function database(url: string): Database {
   const pool = new Pool({
     connectionString: url,
-    max: 20,
+    max: CONNECTIONS,
     connectionTimeoutMillis: ATTEMPT_MS,
     // The server ends a statement before our own time is up; the client's limit is for a server that is silent.
     statement_timeout: ATTEMPT_MS - 200,
@@ -43,6 +45,8 @@ export function database(url: string): Database {
     // It restarts beside us within seconds: a closed door is tried again soon.
     circuitBreaker({ ...breakerPresets.database, name: 'database', resetTimeout: 1_000 }),
     timeout({ name: 'database-attempt', duration: ATTEMPT_MS + 100 }),
+    // As many at once as there are connections; who waits longer than an attempt was never started.
+    bulkhead({ name: 'database', maxConcurrent: CONNECTIONS, maxQueue: 10 * CONNECTIONS }),
   );
 
   async function borrow<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
