@@ -12,7 +12,7 @@ export interface Trust {
 /** Reads a URL to its end. */
 export type Get = (url: string, tls?: Trust) => Promise<string>;
 
-/** How people call HTTP in Node: undici waits 100 ms, the others as long as they like. */
+/** How people call HTTP in Node: undici waits 1.5 s, the others as long as they like. */
 export const clients: Readonly<
   Record<'fetch' | 'undici.fetch' | 'undici.request' | 'node:http', Get>
 > = {
@@ -29,8 +29,8 @@ export const clients: Readonly<
 };
 
 async function withAgent<T>(connect: Trust = {}, call: (agent: Agent) => Promise<T>): Promise<T> {
-  const timeouts = { headersTimeout: 100, bodyTimeout: 100, maxResponseSize: 1_000 };
-  const agent = new Agent({ ...timeouts, connect: { timeout: 100, ...connect } });
+  const timeouts = { headersTimeout: 1_500, bodyTimeout: 1_500, maxResponseSize: 1_000 };
+  const agent = new Agent({ ...timeouts, connect: { timeout: 10_000, ...connect } });
   try {
     return await call(agent);
   } finally {

@@ -156,7 +156,7 @@ describe('our own clients', () => {
     const pool = new pg.Pool({
       connectionString: database.url,
       max: 1,
-      connectionTimeoutMillis: 20,
+      connectionTimeoutMillis: 1_000,
     });
     const taken = await pool.connect();
     const error = await rejection(pool.query('SELECT 1'));

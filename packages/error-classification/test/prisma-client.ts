@@ -63,7 +63,7 @@ export async function prismaClient(url: string): Promise<Prisma> {
   const generated = (await import(join(folder, 'client/client.ts'))) as {
     PrismaClient: new (options: unknown) => Prisma;
   };
-  const adapter = new PrismaPg({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  const adapter = new PrismaPg({ connectionString: url, connectionTimeoutMillis: 10_000 });
   const prisma = new generated.PrismaClient({ adapter });
   for (const table of TABLES) await prisma.$executeRawUnsafe(table);
   return prisma;
