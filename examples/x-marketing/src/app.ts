@@ -4,7 +4,7 @@ import type { Database } from './dependencies/database.ts';
 import type { Llm } from './dependencies/llm.ts';
 import type { XApi } from './dependencies/x-api.ts';
 import { type Dependencies, type Phase, healthRoutes } from './health/routes.ts';
-import { NotReadyError, answerWithProblems } from './http/problem-handler.ts';
+import { NotReadyError, answerFrameworkError, answerWithProblems } from './http/problem-handler.ts';
 import { upstreamRoutes } from './http/upstream-routes.ts';
 
 /** The HTTP side of the service. It listens before its dependencies are there, and says so. */
@@ -17,6 +17,7 @@ export function buildApp(
     forceCloseConnections: 'idle',
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
     logger: { level: 'error' },
+    frameworkErrors: answerFrameworkError,
   });
   const ready = (): Dependencies => {
     const known = dependencies();

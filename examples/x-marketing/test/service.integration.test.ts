@@ -94,6 +94,12 @@ describe('campaigns', () => {
   });
 });
 
+it('answers a URL that cannot be read with a problem too', async () => {
+  const response = await fetch(`${url}/%ff`);
+  expect(response.status).toBe(400);
+  expect(response.headers.get('content-type')).toContain('application/problem+json');
+});
+
 describe('trends and content', () => {
   it.each([
     { mode: 'error', status: 503 },

@@ -26,7 +26,8 @@ export function llm(url: string, enableFallbacks: boolean): Llm {
     ),
     timeout({ name: 'llm-total', duration: 15_000 }),
     retry({ name: 'llm-retry', maxAttempts: 2, maxServerDelay: 1_000 }),
-    circuitBreaker({ ...breakerPresets.llm, name: 'llm', resetTimeout: 10_000 }),
+    // Longer than a call may take: while the circuit is open, nobody waits for it.
+    circuitBreaker({ ...breakerPresets.llm, name: 'llm', resetTimeout: 20_000 }),
     timeout({ name: 'llm-attempt', duration: 8_000 }),
   );
   return {

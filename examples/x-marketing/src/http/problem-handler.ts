@@ -34,6 +34,15 @@ export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler(answerError);
 }
 
+/** For what Fastify refuses before there is a route: a URL that cannot be read. */
+export function answerFrameworkError(
+  error: FastifyError,
+  _request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  sendProblem(reply, error.statusCode ?? 400, error.message);
+}
+
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): unknown {
   if (error instanceof RequestError) {
     return sendProblem(reply, error.statusCode, error.message, error.faults);
