@@ -1,12 +1,16 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { text } from 'node:stream/consumers';
+import type { SecureVersion } from 'node:tls';
 import { Agent, fetch as undiciFetch, request } from 'undici';
 
-/** Whom a client takes the server for, and whose signature it trusts. */
+/** Whom a client takes the server for, whose signature it trusts, and what it speaks. */
 export interface Trust {
   readonly servername?: string;
   readonly ca?: string;
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+  readonly ciphers?: string;
 }
 
 /** Reads a URL to its end. */

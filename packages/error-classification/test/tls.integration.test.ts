@@ -1,4 +1,6 @@
+import type { TlsOptions } from 'node:tls';
 import { generate } from 'selfsigned';
+import { Agent, request } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { classify } from '../src/index.ts';
 import { classifyNode } from '../src/node.ts';
@@ -73,10 +75,78 @@ describe('a certificate', () => {
   });
 });
 
-it('a server that does not speak TLS is configured wrongly', async () => {
-  await using server = await misbehavingServer((socket) =>
-    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
-  );
-  const error = await rejection(clients['node:http'](`https://127.0.0.1:${server.port}/`, {}));
-  expect(classify(error)).toMatchObject({ retryable: 'no', breakerFailure: true });
+describe('a handshake', () => {
+  // node:https fails in a write, whose code is EPROTO whatever OpenSSL's reason; undici in a read, whose code is it.
+  it('with a server that does not speak TLS: the configuration is wrong', async () => {
+    await using server = await misbehavingServer((socket) =>
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
+    for (const get of Object.values(askers)) {
+      const error = await rejection(get(`https://127.0.0.1:${server.port}/`, {}));
+      expect(meaningOf(classify, error)).toEqual([
+        'ERR_SSL_WRONG_VERSION_NUMBER',
+        ...['configuration', 'no', true],
+      ]);
+    }
+  });
+
+  it.each<readonly [string, string, TlsOptions, Trust]>([
+    [
+      'too old for us',
+      'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+      { maxVersion: 'TLSv1.2' },
+      { minVersion: 'TLSv1.3' },
+    ],
+    [
+      'without a common cipher',
+      'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' },
+    ],
+  ])('with a server %s', async (_, row, theirs, ours) => {
+    const { cert, key } = await certificate('localhost', -1, 10);
+    await using server = await tlsServer({ cert, key, ...theirs });
+    const trust = { servername: 'localhost', ca: cert, ...ours };
+    for (const get of Object.values(askers)) {
+      const error = await rejection(get(`https://127.0.0.1:${server.port}/`, trust));
+      expect(meaningOf(classify, error)).toEqual([row, ...NEVER]);
+    }
+  });
+
+  it('that the server cuts: nothing of the request was sent', async () => {
+    await using server = await misbehavingServer((socket) => socket.end());
+    for (const get of Object.values(askers)) {
+      const error = await rejection(get(`https://127.0.0.1:${server.port}/`, {}));
+      expect(meaningOf(classify, error)).toEqual(['ECONNRESET:connect', 'network', 'yes', true]);
+    }
+  });
+
+  it('that never ends counts as connecting, so a second try is safe', async () => {
+    await using server = await misbehavingServer(() => undefined);
+    const agent = new Agent({ connect: { timeout: 100 } });
+    const error = await rejection(
+      request(`https://127.0.0.1:${server.port}/`, { dispatcher: agent }),
+    );
+    await agent.destroy();
+    expect(meaningOf(classify, error)).toEqual([
+      'UND_ERR_CONNECT_TIMEOUT',
+      ...['timeout', 'yes', true],
+    ]);
+  });
+});
+
+it('a certificate of an authority that nobody knows, with and without its chain', async () => {
+  const ca = await certificate('Authority', -1, 10);
+  const leaf = await generate([{ name: 'commonName', value: 'localhost' }], { ca });
+  const rows = { [leaf.cert]: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' };
+  rows[`${leaf.cert}\n${ca.cert}`] = 'SELF_SIGNED_CERT_IN_CHAIN';
+  for (const [cert, row] of Object.entries(rows)) {
+    await using server = await tlsServer({ cert, key: leaf.private });
+    for (const get of Object.values(askers)) {
+      const error = await rejection(
+        get(`https://127.0.0.1:${server.port}/`, { servername: 'localhost' }),
+      );
+      expect(meaningOf(classify, error)).toEqual([row, ...NEVER]);
+    }
+  }
 });
