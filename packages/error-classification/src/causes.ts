@@ -1,4 +1,4 @@
-import { innerOf, MAX_DEPTH } from './internal/engine.ts';
+import { innerOf, MAX_DEPTH } from './internal/chain.ts';
 import { isObject, readable, type Fields } from './internal/fields.ts';
 
 /**

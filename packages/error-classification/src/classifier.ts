@@ -1,7 +1,8 @@
 import type { Classification, Classifier } from './classification.ts';
-import { engine, type GuardedRule } from './internal/engine.ts';
+import { engine } from './internal/engine.ts';
 import { checkedOverride } from './internal/override.ts';
 import { reportOnce } from './internal/report-once.ts';
+import type { GuardedRule } from './internal/rules.ts';
 import { allSources } from './sources/all.ts';
 
 /** What a rule or a code may say; what it leaves out stays as the table has it. */

@@ -1,4 +1,7 @@
-import type { Override } from './engine.ts';
+import type { Classification } from '../classification.ts';
+
+/** What a row may be changed to. */
+export type Override = Partial<Omit<Classification, 'error' | 'source' | 'code'>>;
 
 const CATEGORIES = new Set([
   'cancelled',
