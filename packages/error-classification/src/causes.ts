@@ -1,5 +1,6 @@
 import { innerOf, MAX_DEPTH } from './internal/chain.ts';
 import { isObject, readable, type Fields } from './internal/fields.ts';
+import { readableItems } from './internal/readings.ts';
 
 /**
  * The error and everything behind it, outermost first: causes, the members of aggregates, and what ORMs keep in
@@ -17,6 +18,7 @@ export function* causes(error: unknown): Generator<unknown, void, undefined> {
     const inner = innerOf(fields);
     if (inner !== undefined && inner !== null) queue.push({ value: inner, depth: depth + 1 });
     if (!Array.isArray(fields.errors)) continue;
-    for (const member of fields.errors) queue.push({ value: member, depth: depth + 1 });
+    for (const member of readableItems(fields.errors))
+      queue.push({ value: member, depth: depth + 1 });
   }
 }

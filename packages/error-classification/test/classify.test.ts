@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { handleWhen, retry } from 'cockatiel';
 import { describe, expect, it } from 'vitest';
 import {
+  type Classification,
   causes,
   classify,
   HttpError,
@@ -367,6 +368,73 @@ describe('hostile errors', () => {
     expect(classify(new Error('x'), new Proxy(AbortSignal.abort(), { get: boom }))).toMatchObject({
       category: 'unknown',
     });
+  });
+
+  const closed = (): object => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+  const stackless = (): Error =>
+    Object.defineProperty(new Error('x'), 'stack', {
+      get() {
+        throw new Error('boom');
+      },
+    });
+  const halfList = (first: unknown): unknown[] =>
+    new Proxy([first, first], {
+      get(target, key, receiver) {
+        if (key === '1') throw new Error('boom');
+        return Reflect.get(target, key, receiver) as unknown;
+      },
+    });
+
+  it.each<readonly [string, () => object, Partial<Classification>]>([
+    [
+      'a member',
+      () => new AggregateError([stackless(), coded('ECONNREFUSED')]),
+      { category: 'unknown', retryable: 'no', breakerFailure: true },
+    ],
+    [
+      'a member of no aggregate',
+      () => Object.assign(new Error('x'), { errors: [stackless()] }),
+      { category: 'unknown' },
+    ],
+    [
+      'a list of members',
+      () => Object.assign(new AggregateError([]), { errors: halfList(coded('ECONNREFUSED')) }),
+      { category: 'unavailable' },
+    ],
+    [
+      'a list of replies',
+      () => Object.assign(new Error('x'), { errorIndexes: [0], replies: [stackless()] }),
+      { category: 'unknown', breakerFailure: true },
+    ],
+    [
+      'headers',
+      () => Object.assign(new Error('x'), { status: 429, headers: closed() }),
+      { category: 'rate-limit', code: '429' },
+    ],
+    [
+      'a response',
+      () => Object.assign(new Error('x'), { status: 503, response: closed() }),
+      { category: 'overload', code: '503' },
+    ],
+    [
+      'a body',
+      () => Object.assign(new Error('x'), { status: 503, error: closed(), data: closed() }),
+      { category: 'overload', code: '503' },
+    ],
+    ['a cause', () => new Error('x', { cause: closed() }), { category: 'unknown' }],
+    [
+      'a cause of a code',
+      () => Object.assign(new Error('x'), { code: '40001', cause: closed() }),
+      { code: '40001' },
+    ],
+  ])('never throws over %s that cannot be read', (_, make, expected) => {
+    const error = make();
+    expect(classify(error)).toMatchObject(expected);
+    expect([...causes(error)][0]).toBe(error);
   });
 
   it('reads frozen errors and errors of another realm, and changes neither', () => {

@@ -1,6 +1,7 @@
 import type { Classification } from '../classification.ts';
 import type { Entry } from './catalog.ts';
-import { type Fields, fieldsOf, isObject, readable } from './fields.ts';
+import { type Fields, isObject } from './fields.ts';
+import { firstReading, readings } from './readings.ts';
 import type { Adjustment } from './source.ts';
 
 /** What a row says of an error, and what the error adds to it. */
@@ -32,9 +33,9 @@ export function answer(
 
 /** As `answer`, for an error whose getters may throw. */
 export function answerSafely(entry: Entry, error: unknown, now: () => number): Classification {
-  try {
-    return answer(entry, fieldsOf(error), error, now);
-  } catch {
-    return answer(entry, isObject(error) ? readable(error) : {}, error, now);
-  }
+  const tries = isObject(error) ? [error, ...readings(error)] : [];
+  return (
+    firstReading(tries, (fields) => answer(entry, fields, error, now)) ??
+    answer(entry, {}, error, now)
+  );
 }

@@ -4,8 +4,9 @@ import { callerGone } from './caller-gone.ts';
 import { catalog, type Entry, type Overrides } from './catalog.ts';
 import { innerOf, MAX_DEPTH, membersOf } from './chain.ts';
 import { combine } from './combine.ts';
-import { type Fields, isObject, readable } from './fields.ts';
+import { type Fields, isObject } from './fields.ts';
 import { entryFinder } from './find-entry.ts';
+import { firstReading, readableItems, readings } from './readings.ts';
 import { firstAnswer, type GuardedRule } from './rules.ts';
 import type { Source } from './source.ts';
 import { unknown } from './unknown.ts';
@@ -52,32 +53,30 @@ export function engine(sources: readonly Source[], options: EngineOptions = {}):
     let weakNode: unknown;
     let depth = start;
     for (; depth <= MAX_DEPTH && isObject(node); depth++) {
-      let fields: Fields = node;
       let entry: Entry | undefined;
       let members: readonly unknown[] | undefined;
       let next: unknown;
-      let found: Classification | undefined;
       if (active.length > 0) {
         const override = firstAnswer(active, node);
         if (override !== undefined)
           return { ...(walk(node, depth, quota, []) ?? unknown(node)), ...override, error: node };
       }
       try {
-        entry = find(fields);
-        members = membersOf(fields);
+        entry = find(node);
+        members = membersOf(node);
         if (members === undefined && entry !== undefined && !entry.wrapper)
-          return answer(entry, fields, node, now);
-        next = nextOf(entry, fields);
+          return answer(entry, node, node, now);
+        next = nextOf(entry, node);
       } catch {
         // A getter or a proxy trap threw: look again at what can be read.
-        fields = readable(node);
-        entry = find(fields);
-        members = membersOf(fields);
-        if (members === undefined && entry !== undefined && !entry.wrapper)
-          found = answer(entry, fields, node, now);
-        next = nextOf(entry, fields);
+        const tries = readings(node);
+        const again = firstReading(tries, find);
+        entry = again;
+        members = firstReading(tries, membersOf);
+        if (members === undefined && again !== undefined && !again.wrapper)
+          return answerSafely(again, node, now);
+        next = firstReading(tries, (fields) => nextOf(again, fields));
       }
-      if (found !== undefined) return found;
       if (members !== undefined) {
         const combined = combine(
           classifyEach(members, depth, quota ?? { left: MAX_MEMBERS }, active),
@@ -104,7 +103,7 @@ export function engine(sources: readonly Source[], options: EngineOptions = {}):
     active: readonly GuardedRule[],
   ): readonly Classification[] {
     const found: Classification[] = [];
-    for (const member of members) {
+    for (const member of readableItems(members)) {
       if (quota.left-- <= 0) break;
       found.push(walk(member, depth + 1, quota, active) ?? unknown(member));
     }
