@@ -19,7 +19,7 @@ export interface Entry {
 }
 
 /** A source, and its rows by key. */
-export interface Shape {
+interface Shape {
   readonly source: Source;
   readonly keys: ReadonlyMap<string, Entry>;
 }
