@@ -256,12 +256,11 @@ export class Timeout
   }
 
   #allowGrace(call: TimedCall, error: unknown): void {
-    const timer = this.clock.setTimeout(() => {
-      if (call.isOver) return;
+    call.graceTimer = this.clock.setTimeout(() => {
       this.#leave(call);
       call.attempt.inContext(() => call.attempt.answer(call.index, false, error));
     }, this.#options.grace);
-    if (this.#options.unref) timer.unref();
+    if (this.#options.unref) call.graceTimer.unref();
   }
 
   #errorFor(call: TimedCall): TimeoutError | DeadlineExceededError {
@@ -286,6 +285,7 @@ export class Timeout
     call.isOver = true;
     this.#inFlight -= 1;
     this.#queue.remove(call);
+    call.graceTimer?.cancel();
   }
 
   #countLate(call: TimedCall, outcome: Outcome): void {

@@ -1,3 +1,4 @@
+import type { Timer } from '@fournines/core';
 import type { Attempt, DeadlineNode } from '@fournines/core/authoring';
 
 /** What a timeout decides when a call's time is up. */
@@ -19,6 +20,8 @@ export class TimedCall implements DeadlineNode {
   isOver = false;
   /** What the caller was answered with, before the callee settled. */
   answeredWith: unknown = undefined;
+  /** Runs while the callee is given its grace. */
+  graceTimer: Timer | undefined = undefined;
   /** Holds the stack of the caller, when that was asked for. */
   origin: { readonly stack?: string } | undefined = undefined;
 
