@@ -61,7 +61,7 @@ async function nest(levels: readonly Level[], clock: ManualClock): Promise<reado
         using scope = deadline(Math.min(...current.durations), outer, { clock });
         return await whole.execute(inward, scope);
       }
-      default:
+      case 'flow':
         return flow.run(outer ?? Infinity, () =>
           flow.run(Math.min(...current.durations), () => flow.execute(inward, outer?.signal)),
         );
