@@ -34,6 +34,9 @@ import {
   checkTimeoutOptions,
 } from './options.ts';
 
+/** Work that ends by the abort alone, within this time, has obeyed it. */
+const PROMPT_MS = 10;
+
 /** What a duration function that fails is replaced by. */
 const SAFE_DURATION = 30_000;
 
@@ -184,19 +187,23 @@ export class Timeout
       return;
     }
     call.answeredWith = reason;
+    call.answeredAt = this.clock.now();
     this.#leave(call);
-    this.#expectEchoes(call);
     attempt.answer(index, false, reason);
   }
 
   late(outcome: Outcome, token: unknown): void {
     const call = token as TimedCall;
-    // A timeout further in answers the abort at once: the work itself goes on, and is its to report.
-    if (!call.isAborting) this.#countLate(call, outcome);
+    // Who obeys the abort promptly is not late. A timeout further in does so at once: if its work
+    // goes on, that is its to report.
+    const isPrompt = this.clock.now() - call.answeredAt < PROMPT_MS;
+    if (!outcome.ok && isPrompt && isOnlyTheAbort(outcome.error, call.answeredWith)) return;
+    this.#countLate(call, outcome);
   }
 
   deadline(token: unknown): Deadline {
-    return deadlineAt((token as TimedCall).expiresAt, this.clock);
+    const { startedAt, durationMs } = token as TimedCall;
+    return deadlineAt(startedAt + durationMs, this.clock);
   }
 
   /** Called by the queue: the call's time is up. */
@@ -234,28 +241,20 @@ export class Timeout
     }
     const error = this.#errorFor(call);
     call.answeredWith = error;
+    call.answeredAt = this.clock.now();
     this.#measure(call);
     this.#countTimeout(error, call.durationMs);
     if (!this.answersEarly || this.#options.grace > 0) {
       attempt.abortInside(index, error);
       if (this.answersEarly && !call.isOver) {
-        call.expiresAt += this.#options.grace;
+        call.expiresAt = this.clock.now() + this.#options.grace;
         call.waitIn(this.#graces);
       }
       return;
     }
     this.#leave(call);
-    this.#expectEchoes(call);
     attempt.answer(index, false, error);
     attempt.abortInside(index, error);
-  }
-
-  /** What comes back before the next microtask is an answer to the abort, not the end of the work. */
-  #expectEchoes(call: TimedCall): void {
-    call.isAborting = true;
-    queueMicrotask(() => {
-      call.isAborting = false;
-    });
   }
 
   #errorFor(call: TimedCall): TimeoutError | DeadlineExceededError {

@@ -45,6 +45,12 @@ export function timeouts<Name extends string = never>(
   options: TimeoutsOptions = {},
 ): Timeouts<keyof typeof TIMEOUT_CONFIGS | Name> {
   checkOptions('timeouts', options, ['env', 'name', 'clock']);
+  const { name } = options;
+  if (name !== undefined && (typeof name !== 'string' || name === '')) {
+    throw new TypeError(
+      `timeouts: name must be a non-empty string, got ${name === '' ? "''" : typeof name}`,
+    );
+  }
   if (configs !== undefined) checkOptions('timeouts: configs', configs, Object.keys(configs));
   return new NamedTimeouts({ ...TIMEOUT_CONFIGS, ...configs }, options);
 }

@@ -10,7 +10,7 @@ async function run(script: string, ...flags: string[]): Promise<{ code: number; 
   const child = spawn(
     process.execPath,
     ['--conditions=@fournines/source', ...flags, '--input-type=module', '--eval', script],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'], timeout: 15_000 },
   );
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return { code: code as number, output: output.trim() };

@@ -103,6 +103,22 @@ describe('a call out of time', () => {
     expect(policy.snapshot().counts).toEqual({ calls: 1, timeouts: 1, slow: 0, late: 1 });
   });
 
+  test('is not late when its work does nothing but heed the abort', async () => {
+    const clock = manualClock();
+    const policy = timeout({ duration: 100, clock });
+    const heeding = ({ signal }: { signal: AbortSignal }): Promise<never> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    const timedOut = settled(policy.execute(heeding));
+    const caller = new AbortController();
+    const abandoned = settled(policy.execute(heeding, caller.signal));
+    caller.abort(new Error('gave up'));
+    await clock.advance(100);
+    await Promise.all([timedOut, abandoned]);
+    expect(policy.snapshot().counts).toMatchObject({ calls: 2, timeouts: 1, late: 0 });
+  });
+
   test('raises no unhandled rejection when its work fails late', async () => {
     const unhandled: unknown[] = [];
     const listen = (error: unknown): void => void unhandled.push(error);

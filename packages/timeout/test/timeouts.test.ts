@@ -66,6 +66,9 @@ describe('one’s own', () => {
     expect(() => timeouts({ REPORT: '5s' as never })).toThrow(
       'timeouts: REPORT must be a duration or options, got',
     );
+    expect(() => timeouts({}, { name: '' })).toThrow(
+      "timeouts: name must be a non-empty string, got ''",
+    );
     expect(() => timeouts([5] as never)).toThrow('timeouts: configs: options must be an object');
     expect(() => timeouts({}, { environment: {} } as never)).toThrow(
       "unknown option 'environment'",

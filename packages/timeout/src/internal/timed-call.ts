@@ -19,8 +19,8 @@ export class TimedCall implements DeadlineNode {
   isOver = false;
   /** What the caller was answered with, before the callee settled. */
   answeredWith: unknown = undefined;
-  /** Whether the inside is being told of the abort at this moment: what it answers is an echo. */
-  isAborting = false;
+  /** When it was aborted. */
+  answeredAt = 0;
   /** The queue that it waits in: for its time to be up, then for its grace to be over. */
   queue: DeadlineQueue | undefined = undefined;
   /** The stack of the caller, when that was asked for. */
