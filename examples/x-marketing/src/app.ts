@@ -4,6 +4,7 @@ import type { Database } from './dependencies/database.ts';
 import type { Llm } from './dependencies/llm.ts';
 import type { XApi } from './dependencies/x-api.ts';
 import { type Dependencies, type Phase, healthRoutes } from './health/routes.ts';
+import { answerClientError } from './http/client-error.ts';
 import { NotReadyError, answerFrameworkError, answerWithProblems } from './http/problem-handler.ts';
 import { upstreamRoutes } from './http/upstream-routes.ts';
 
@@ -18,6 +19,10 @@ export function buildApp(
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
     logger: { level: 'error' },
     frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+    // A request has to arrive within this time, or is answered 408.
+    requestTimeout: 5_000,
+    http: { connectionsCheckingInterval: 1_000 },
   });
   const ready = (): Dependencies => {
     const known = dependencies();

@@ -20,6 +20,9 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** How long requests in flight may take to end when the service stops: as long as its longest call. */
+const DRAIN_MS = 15_000;
+
 /** Makes the service; nothing runs yet. */
 export function service(config: Config, report: (line: string) => void): Service {
   let phase: Phase = 'starting';
@@ -74,7 +77,9 @@ export function service(config: Config, report: (line: string) => void): Service
     async stop() {
       phase = 'draining';
       // The server goes first although it was started first: the others serve its requests in flight.
-      await app.close();
+      // A client that stops talking in the middle of its request must not hold us up.
+      const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+      await app.close().finally(() => clearTimeout(cut));
       for (const end of endings.toReversed()) await end();
     },
   };

@@ -61,6 +61,10 @@ it('answers within its time while PostgreSQL hangs, and serves again when it goe
     // The total timeout of the database's policies is 2.5 s.
     expect(first.ms).toBeLessThan(5_000);
     await eventually(async () => expect(await circuitState()).toBe('open'));
+    // Nobody waits for an open circuit: not even for its next probe.
+    const refusals = await Promise.all(Array.from({ length: 50 }, ask));
+    expect(Math.min(...refusals.map(({ ms }) => ms))).toBeLessThan(500);
+    expect(new Set(refusals.map(({ status }) => status))).toEqual(new Set([503]));
   } finally {
     postgres.resume();
   }

@@ -94,6 +94,28 @@ describe('campaigns', () => {
   });
 });
 
+it('answers headers without end with a problem too', async () => {
+  const long = await fetch(`${url}/${'x'.repeat(20_000)}`);
+  expect(long.status).toBe(431);
+  expect(long.headers.get('content-type')).toBe('application/problem+json');
+});
+
+it.each(['2016-12-31T23:59:60Z', '0000-01-01T00:00:00Z'])(
+  'refuses the date %s',
+  async (startsAt) => {
+    const response = await post('/api/campaigns', { name: 'Odd', budgetCents: 1, startsAt });
+    expect(response.status).toBe(400);
+    expect((await bodyOf(response)).errors[0]?.pointer).toBe('#/startsAt');
+  },
+);
+
+it('an upstream’s 404 is the upstream’s failure, not the client’s', async () => {
+  await setFault('x-api', { mode: 'error', status: 404, count: 1 });
+  const response = await fetch(`${url}/api/trends`);
+  expect(response.status).toBe(200);
+  expect((await bodyOf(response)).meta?.state).toBe('fallback');
+});
+
 it('answers a URL that cannot be read with a problem too', async () => {
   const response = await fetch(`${url}/%ff`);
   expect(response.status).toBe(400);

@@ -65,7 +65,11 @@ test('a `when` that throws answers nothing, and is reported once', async () => {
 });
 
 test("the caller's abort is not answered, neither before the factory nor while it works", async () => {
-  const policy = fallback(() => true, 'other');
+  let made = 0;
+  const policy = fallback(
+    () => true,
+    () => (made += 1),
+  );
   const first = new AbortController();
   await expect(
     policy.execute(() => {
@@ -73,6 +77,7 @@ test("the caller's abort is not answered, neither before the factory nor while i
       throw first.signal.reason;
     }, first.signal),
   ).rejects.toBe('gone');
+  expect(made).toBe(0);
   const second = new AbortController();
   const gate = deferred();
   const call = fallback(

@@ -28,8 +28,7 @@ export function campaignRoutes(app: FastifyInstance, database: Database): void {
     '/api/campaigns',
     { schema: { body: newCampaignSchema } },
     async (request, reply) => {
-      const campaign = request.body;
-      checkDates(campaign);
+      const campaign = withDates(request.body);
       const key = readKey(request.headers['idempotency-key']);
       const signal = callSignal(reply);
       const result: Once<Awaited<ReturnType<typeof insertCampaign>>> = await database.transaction(
@@ -74,9 +73,26 @@ function readKey(value: string | string[] | undefined): string | undefined {
   throw new RequestError(400, 'Idempotency-Key must be 1 to 200 printable ASCII characters');
 }
 
-function checkDates({ startsAt, endsAt }: NewCampaign): void {
-  if (startsAt === undefined || endsAt === undefined) return;
-  if (Date.parse(endsAt) > Date.parse(startsAt)) return;
-  const detail = 'must be later than startsAt';
-  throw new RequestError(422, `endsAt ${detail}`, [{ pointer: '#/endsAt', detail }]);
+/** The campaign with its dates in one form. PostgreSQL and JavaScript do not read the same ones. */
+function withDates(campaign: NewCampaign): NewCampaign {
+  const startsAt = readDate('startsAt', campaign.startsAt);
+  const endsAt = readDate('endsAt', campaign.endsAt);
+  if (startsAt !== undefined && endsAt !== undefined && endsAt <= startsAt) {
+    const detail = 'must be later than startsAt';
+    throw new RequestError(422, `endsAt ${detail}`, [{ pointer: '#/endsAt', detail }]);
+  }
+  return {
+    ...campaign,
+    ...(startsAt !== undefined && { startsAt }),
+    ...(endsAt !== undefined && { endsAt }),
+  };
+}
+
+function readDate(member: 'startsAt' | 'endsAt', value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const date = new Date(value);
+  const year = date.getUTCFullYear();
+  if (year >= 1 && year <= 9_999) return date.toISOString();
+  const detail = 'must be a moment of the years 1 to 9999';
+  throw new RequestError(400, `${member} ${detail}`, [{ pointer: `#/${member}`, detail }]);
 }

@@ -1,5 +1,5 @@
 import { isResilienceError } from '@fournines/core';
-import { classify } from '@fournines/error-classification';
+import { HttpError, classify } from '@fournines/error-classification';
 
 /** What a dependency answered, or what stands in for it. */
 export interface Answer<T> {
@@ -15,7 +15,8 @@ export function fallbackAnswer<T>(data: T, error: unknown): Answer<T> {
 
 /** Whether a failure is the dependency's and not the client's: only then may something else answer. */
 export function isDependencyFailure(error: unknown): boolean {
-  if (isResilienceError(error)) return true;
+  // Whatever status an upstream answers with: it was our request, not the client's.
+  if (isResilienceError(error) || error instanceof HttpError) return true;
   const { category } = classify(error);
   return !['cancelled', 'validation', 'not-found', 'limit-exceeded', 'bug'].includes(category);
 }

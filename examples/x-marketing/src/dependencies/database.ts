@@ -42,8 +42,9 @@ export function database(url: string): Database {
   const policies = compose(
     timeout({ name: 'database-total', duration: TOTAL_MS }),
     retry({ name: 'database-retry', maxAttempts: 2 }),
-    // It restarts beside us within seconds: a closed door is tried again soon.
-    circuitBreaker({ ...breakerPresets.database, name: 'database', resetTimeout: 1_000 }),
+    // It restarts beside us within seconds: it is tried again soon, but later than a call may
+    // take, so that nobody waits for an open circuit.
+    circuitBreaker({ ...breakerPresets.database, name: 'database', resetTimeout: TOTAL_MS + 500 }),
     timeout({ name: 'database-attempt', duration: ATTEMPT_MS + 100 }),
     // As many at once as there are connections; who waits longer than an attempt was never started.
     bulkhead({ name: 'database', maxConcurrent: CONNECTIONS, maxQueue: 10 * CONNECTIONS }),

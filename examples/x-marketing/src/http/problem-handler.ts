@@ -1,4 +1,4 @@
-import { classify, problemHeaders, toProblem } from '@fournines/error-classification';
+import { HttpError, classify, problemHeaders, toProblem } from '@fournines/error-classification';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** One thing wrong with a request, and where: `#/budgetCents` in the body, `limit` in the query. */
@@ -69,7 +69,8 @@ function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyRe
   const classification = classify(error);
   const problem = toProblem(classification);
   // What failed is behind this service: to its client it is the service that is unavailable.
-  const isOutage = classification.breakerFailure || problem.status >= 502;
+  const isOutage =
+    classification.breakerFailure || problem.status >= 502 || error instanceof HttpError;
   if (!isOutage) {
     request.log.error({ err: error }, 'request failed');
     return reply.code(problem.status).headers(problemHeaders(problem)).send(problem);

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { StartError } from '../start-error.ts';
 import { type OsAccount, isReachable } from './os-account.ts';
-import { commandLine, hasEnded, isRunning } from './os-process.ts';
+import { commandLine, endProcessesIn, hasEnded, isRunning, wakeProcessesIn } from './os-process.ts';
 
 const run = promisify(execFile);
 
@@ -89,8 +89,14 @@ export async function clusterAccount(folder: string): Promise<OsAccount | undefi
   return { uid, gid };
 }
 
-/** Stops a PostgreSQL that a killed service left behind, and removes a lock file that names nobody. */
+/** Ends what a killed service left of its PostgreSQL, and removes a lock file that names nobody. */
 export async function removeLeftovers(folder: string): Promise<void> {
+  await wakeProcessesIn(folder);
+  await stopServerOf(folder);
+  await endProcessesIn(folder);
+}
+
+async function stopServerOf(folder: string): Promise<void> {
   const lock = join(folder, 'postmaster.pid');
   const pid = Number.parseInt(await readFile(lock, 'utf8').catch(() => ''), 10);
   if (!(pid > 0)) return;

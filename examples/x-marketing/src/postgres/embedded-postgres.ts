@@ -14,6 +14,10 @@ import {
 } from './data-folder.ts';
 import { freePort } from './free-port.ts';
 import { type OsAccount, postgresAccount } from './os-account.ts';
+import { endProcessesIn, wakeProcessesIn } from './os-process.ts';
+
+/** How often a fallen server is started while its last processes may still be going. */
+const PATIENT_ATTEMPTS = 3;
 
 /** It listens on the loopback interface only. */
 const PASSWORD = 'postgres';
@@ -108,10 +112,13 @@ class Supervised implements EmbeddedPostgres {
   async stop(): Promise<void> {
     this.#stopping.abort();
     const child = this.#child;
+    await wakeProcessesIn(this.#folder);
     // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
     if (child !== undefined && !(await ended(child, 'SIGINT', 8_000))) {
       if (!(await ended(child, 'SIGQUIT', 3_000))) await ended(child, 'SIGKILL', 1_000);
     }
+    // What outlives its server would keep the next one from starting.
+    await endProcessesIn(this.#folder);
     process.off('exit', this.kill);
     await this.#release();
   }
@@ -171,6 +178,7 @@ class Supervised implements EmbeddedPostgres {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         await sleep(restartDelay(attempt), undefined, { signal });
+        if (attempt >= PATIENT_ATTEMPTS) await endProcessesIn(this.#folder);
         await this.#launch(signal);
         this.#report('PostgreSQL is back');
         return;

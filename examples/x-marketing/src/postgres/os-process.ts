@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir, readlink, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -33,4 +33,38 @@ export async function hasEnded(pid: number, ms: number): Promise<boolean> {
     if (performance.now() > end) return false;
   }
   return true;
+}
+
+/** The processes that work in a folder, as all of a PostgreSQL do in its data folder. Known on Linux only; elsewhere none. */
+async function processesIn(folder: string): Promise<readonly number[]> {
+  if (process.platform !== 'linux') return [];
+  const home = await realpath(folder).catch(() => folder);
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    ids.map(async (id) =>
+      (await readlink(`/proc/${id}/cwd`).catch(() => '')) === home ? [id] : [],
+    ),
+  );
+  return found.flat().map(Number);
+}
+
+/** Lets the processes that work in a folder go on: one that is frozen hears no signal to stop. */
+export async function wakeProcessesIn(folder: string): Promise<void> {
+  for (const pid of await processesIn(folder)) signalQuietly(pid, 'SIGCONT');
+}
+
+/** Ends the processes that work in a folder, at once. */
+export async function endProcessesIn(folder: string): Promise<void> {
+  for (const pid of await processesIn(folder)) {
+    signalQuietly(pid, 'SIGKILL');
+    await hasEnded(pid, 2_000);
+  }
+}
+
+function signalQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended in the meantime.
+  }
 }
