@@ -37,8 +37,8 @@ export type {
   CircuitBreakerOptions,
   CountWindowOptions,
   HalfOpenOptions,
-  HandleFilter,
   TimeWindowOptions,
 } from './options.ts';
 export { breakerPresets } from './presets.ts';
 export type { TripReport, TripRule, TripWindow } from './trip-report.ts';
+export type { OutcomeFilter } from '@fournines/core';

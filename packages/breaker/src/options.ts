@@ -1,4 +1,4 @@
-import type { CallOptions, CommonOptions } from '@fournines/core';
+import type { CallOptions, CommonOptions, OutcomeFilter } from '@fournines/core';
 import type { Outcome } from '@fournines/core/authoring';
 import type { Classifier } from '@fournines/error-classification';
 import type { ExportedCircuit } from './exported-circuit.ts';
@@ -40,7 +40,7 @@ export interface CircuitBreakerOptions extends CommonOptions {
   /** Whether a returned value is a failure. One that throws says yes. Default: none is. */
   readonly isFailure?: (value: unknown) => boolean;
   /** A filter of cockatiel (`handleAll`, `handleWhen(…)`): what it takes is a failure, all else went well. Replaces `classify` and `isFailure`. */
-  readonly handle?: HandleFilter;
+  readonly handle?: OutcomeFilter;
   /**
    * The exact list of errors that count, by `code` anywhere in the chain of causes, or a predicate.
    * Every other error went well. Default: what `classify` says.
@@ -89,17 +89,6 @@ export interface HalfOpenOptions {
   readonly failureRateThreshold?: number;
   /** A probe that has not settled after this many milliseconds counts as failed. > 0; Infinity waits for ever. Default: as long as the circuit was open, 30 000 where that is 0. */
   readonly maxWait?: number;
-}
-
-/** A filter of cockatiel, read structurally. */
-export interface HandleFilter {
-  /** What the filter takes. */
-  readonly options: {
-    /** Whether an error is a failure. */
-    readonly errorFilter: (error: Error) => boolean;
-    /** Whether a value is one. */
-    readonly resultFilter: (result: unknown) => boolean;
-  };
 }
 
 /** What a `resetTimeout` function may look at. */

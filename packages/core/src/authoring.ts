@@ -32,3 +32,4 @@ export {
   type Success,
 } from './internal/stage.ts';
 export { StagedPolicy } from './internal/staged-policy.ts';
+export { checkOutcomeFilter } from './outcome-filter.ts';

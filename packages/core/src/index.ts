@@ -30,6 +30,7 @@ export {
   fallback,
 } from './fallback.ts';
 export type { CommonOptions } from './internal/staged-policy.ts';
+export type { OutcomeFilter } from './outcome-filter.ts';
 export type { Permit, Rejection } from './permit.ts';
 export type { AnyPolicy, ContextOf, MergedContext, Policy } from './policy.ts';
 export { type StreamOptions, stream } from './stream.ts';

@@ -11,7 +11,7 @@ export { hedge } from './hedge.ts';
 export type { HedgeOptions, HedgeQuantile } from './hedge-options.ts';
 export type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 export type { Jitter } from './internal/exponential-delay.ts';
-export type { OutcomeFilter } from './outcome-filter.ts';
+export type { OutcomeFilter } from '@fournines/core';
 export { retry } from './retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry-budget.ts';
 export { type RetryInfo, retryInfo } from './retry-info.ts';

@@ -1,8 +1,13 @@
-import type { CallOptions, CommonOptions } from '@fournines/core';
-import { checkBoolean, checkFunction, checkNumber, checkOptions } from '@fournines/core/authoring';
+import type { CallOptions, CommonOptions, OutcomeFilter } from '@fournines/core';
+import {
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkOptions,
+  checkOutcomeFilter,
+} from '@fournines/core/authoring';
 import { type Classification, type Classifier, classify } from '@fournines/error-classification';
 import { type Backoff, exponential } from './backoff.ts';
-import { type OutcomeFilter, checkOutcomeFilter } from './outcome-filter.ts';
 import { type RetryBudget, checkBudget } from './retry-budget.ts';
 
 /** What `shouldRetry` is told beside the error. */

@@ -1,11 +1,11 @@
 import { isResilienceError } from '@fournines/core';
-import { checkFunction, reportOnce } from '@fournines/core/authoring';
+import { checkFunction, checkOutcomeFilter, reportOnce } from '@fournines/core/authoring';
 import {
   type Classifier,
   causes,
   classify as defaultClassify,
 } from '@fournines/error-classification';
-import type { CircuitBreakerOptions, HandleFilter } from '../options.ts';
+import type { CircuitBreakerOptions } from '../options.ts';
 
 /** What an error says about the dependency: it is sick, it answered, or nothing. */
 export type Verdict = 'failure' | 'success' | 'ignore';
@@ -45,7 +45,7 @@ export function judgeOf(options: Options): Judge {
   checkFunction('breaker: classify', classify);
   if (isFailure !== undefined) checkFunction('breaker: isFailure', isFailure);
   if (handle !== undefined) {
-    checkHandle(handle);
+    const { errorFilter, resultFilter } = checkOutcomeFilter('breaker: handle', handle).options;
     const others = [options.classify, isFailure, expectedErrors];
     if (others.some((other) => other !== undefined)) {
       throw new TypeError(
@@ -53,8 +53,8 @@ export function judgeOf(options: Options): Judge {
       );
     }
     return {
-      error: listed(filterOf(handle), handle.options.errorFilter, classify),
-      isFailure: guardedValue(handle.options.resultFilter, 'breaker: handle'),
+      error: listed(errorFilter, errorFilter, classify),
+      isFailure: guardedValue(resultFilter, 'breaker: handle'),
     };
   }
   return {
@@ -122,17 +122,6 @@ function expectation(
     }
     return false;
   };
-}
-
-function checkHandle(handle: HandleFilter): void {
-  const filters = handle?.options;
-  if (typeof filters?.errorFilter !== 'function' || typeof filters.resultFilter !== 'function') {
-    throw new TypeError('breaker: handle must be a policy of cockatiel, such as handleAll');
-  }
-}
-
-function filterOf(handle: HandleFilter): (error: unknown) => boolean {
-  return (error) => handle.options.errorFilter(error as Error);
 }
 
 function guardedValue(

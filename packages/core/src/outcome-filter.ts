@@ -1,4 +1,4 @@
-/** A filter of outcomes: what cockatiel's `handleAll`, `handleWhen(…)`, `handleType(…)`, `handleResultType(…)` return. */
+/** A filter of outcomes, read structurally: what cockatiel's `handleAll`, `handleWhen(…)`, `handleType(…)`, `handleResultType(…)` return. */
 export interface OutcomeFilter {
   /** What it accepts. */
   readonly options: {
@@ -12,6 +12,7 @@ export interface OutcomeFilter {
 /**
  * Checks that `filter` is one.
  *
+ * @param option Who and what, for the message: `retry: handle`.
  * @throws TypeError otherwise.
  */
 export function checkOutcomeFilter(option: string, filter: unknown): OutcomeFilter {
