@@ -14,13 +14,14 @@ export {
 } from './check.ts';
 export { isSystemTime } from './clock.ts';
 export { carryDeadline, deadlineAt } from './deadline.ts';
-export { type Attempt, rejectSoon } from './internal/attempt.ts';
+export type { Attempt } from './internal/attempt.ts';
 export { withoutStack } from './internal/cheap-error.ts';
 export { coarseNow } from './internal/coarse-clock.ts';
 export { ComponentEvents } from './internal/component-events.ts';
 export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
 export { nextName } from './internal/names.ts';
 export { parentSignal } from './internal/parent-signal.ts';
+export { rejectSoon } from './internal/reject-soon.ts';
 export { reportOnce } from './internal/report-once.ts';
 export {
   type Failure,

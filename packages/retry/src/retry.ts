@@ -160,7 +160,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
 
   #startRun(attempt: Attempt, index: number): RetryRun {
     const run = new RetryRun(attempt, index);
-    attempt.tokens[index] = run;
+    attempt.setToken(index, run);
     return run;
   }
 

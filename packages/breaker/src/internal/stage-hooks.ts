@@ -22,5 +22,5 @@ export function abandonAttempt(
 ): void {
   // A listener may abort a call while it is being admitted: its failure follows then.
   if (admission === undefined) return;
-  attempt.tokens[index] = admission.circuit.abandon(admission, reason, attempt.isWaiting);
+  attempt.setToken(index, admission.circuit.abandon(admission, reason, attempt.isWaiting));
 }

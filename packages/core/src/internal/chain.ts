@@ -1,9 +1,9 @@
 import type { CallOptions } from '../call-options.ts';
 import { isComponent } from '../component.ts';
 import type { AnyPolicy } from '../policy.ts';
-import { rejectSoon } from './attempt.ts';
 import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import { LONGEST_PIPELINE, Pipeline } from './pipeline.ts';
+import { rejectSoon } from './reject-soon.ts';
 import type { Stage } from './stage.ts';
 
 /** A policy that is not ours, or of another installed copy: run through its own `execute`. */

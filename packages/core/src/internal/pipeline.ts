@@ -1,6 +1,9 @@
 import type { CallOptions } from '../call-options.ts';
-import { Attempt, rejectSoon } from './attempt.ts';
+import { watchCaller } from './attempt-signal.ts';
+import { Attempt } from './attempt.ts';
 import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
+import { rejectSoon } from './reject-soon.ts';
+import { runAhead, runDirectly } from './run.ts';
 import type { Stage } from './stage.ts';
 
 /** `answered` is a bit mask of 31 bits: a longer chain is nested. */
@@ -9,6 +12,8 @@ export const LONGEST_PIPELINE = 30;
 /** A chain of stages, outermost first, compiled once and run for each call. */
 export class Pipeline {
   readonly stages: readonly Stage[];
+  /** The index of the innermost stage. */
+  readonly last: number;
   /** Whether a stage may answer, or park a call, before the function has settled. */
   readonly answersEarly: boolean;
   /** Whether a stage aborts what is inside of it, or gives it a deadline: if none does, the caller's own signal is handed on. */
@@ -24,6 +29,7 @@ export class Pipeline {
 
   constructor(stages: readonly Stage[]) {
     this.stages = stages;
+    this.last = stages.length - 1;
     this.answersEarly = stages.some((stage) => stage.answersEarly === true);
     this.abortsInside = stages.some(
       (stage) => stage.abortsInside === true || stage.deadline !== undefined,
@@ -46,6 +52,10 @@ export class Pipeline {
     if (fault !== undefined) return rejectSoon(fault);
     const signal = parentSignal(call);
     if (signal?.aborted === true) return rejectSoon(signal.reason);
-    return new Attempt(this, fn, optionsOf(call), signal, extra, undefined, 0, 0).begin();
+    const attempt = new Attempt(this, fn, optionsOf(call), signal);
+    if (extra !== undefined) attempt.needAnnex().extra = extra;
+    attempt.listen();
+    if (this.watchesCaller) watchCaller(attempt);
+    return this.answersEarly ? runAhead(attempt) : runDirectly(attempt);
   }
 }

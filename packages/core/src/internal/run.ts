@@ -1,0 +1,213 @@
+import type { Attempt } from './attempt.ts';
+import { HELD, PARKED, REFUSED } from './stage.ts';
+import { contextOf } from './call-context.ts';
+import { NOT_ABORTED } from './annex.ts';
+import { rejectSoon } from './reject-soon.ts';
+
+/** What an attempt has come to: bits of its `state`. */
+export const STARTED = 1;
+/** The function, once started, has settled. */
+export const RETURNED = 2;
+/** A stage has parked it on its way in. */
+export const IS_PARKED = 4;
+/** It is over, with the error in `outcome`, or with the value. */
+export const SETTLED = 8;
+/** With {@link SETTLED}: with a value. */
+export const WENT_WELL = 16;
+/** Somebody listened to `onSuccess` or `onFailure` when it began. */
+export const LISTENED = 32;
+
+/** Where a promise's own functions land while it is constructed: no closure per call. */
+let capturedResolve: (value: unknown) => void;
+let capturedReject: (reason: unknown) => void;
+const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) => void): void => {
+  capturedResolve = resolve;
+  capturedReject = reject;
+};
+
+/**
+ * Runs a chain in which no stage answers early: the outcome passes the stages inside the callee's
+ * own `then`, which saves a promise.
+ */
+export function runDirectly(attempt: Attempt): Promise<unknown> {
+  if (!enterStages(attempt, 0)) return promiseOfOutcome(attempt);
+  const { pipeline } = attempt;
+  attempt.state |= STARTED;
+  let result: unknown;
+  try {
+    result = attempt.fn(contextOf(attempt) as never);
+  } catch (error) {
+    attempt.state |= RETURNED;
+    carry(attempt, pipeline.last, false, error, attempt);
+    return promiseOfOutcome(attempt);
+  }
+  const onSuccess =
+    pipeline.observesSuccess || mayBeWatched(attempt)
+      ? (value: unknown): unknown => {
+          attempt.state |= RETURNED;
+          if (!pass(attempt, pipeline.last, true, value, attempt)) return takeOutcome(attempt);
+          finish(attempt);
+          return value;
+        }
+      : undefined;
+  return Promise.resolve(result).then(onSuccess, (error: unknown) => {
+    attempt.state |= RETURNED;
+    carry(attempt, pipeline.last, false, error, attempt);
+    return takeOutcome(attempt);
+  });
+}
+
+/** Runs a chain in which a stage may answer before the function has settled: with a promise of its own. */
+export function runAhead(attempt: Attempt): Promise<unknown> {
+  const promise = promiseOf(attempt);
+  enter(attempt, 0);
+  return promise;
+}
+
+/** Enters the stages from `from` inward, then the function. */
+export function enter(attempt: Attempt, from: number): void {
+  if (!enterStages(attempt, from)) return;
+  const { last } = attempt.pipeline;
+  attempt.state |= STARTED;
+  let result: unknown;
+  try {
+    result = attempt.fn(contextOf(attempt) as never);
+  } catch (error) {
+    attempt.state |= RETURNED;
+    carry(attempt, last, false, error, attempt);
+    return;
+  }
+  Promise.resolve(result).then(
+    (value) => {
+      attempt.state |= RETURNED;
+      carry(attempt, last, true, value, attempt);
+    },
+    (error: unknown) => {
+      attempt.state |= RETURNED;
+      carry(attempt, last, false, error, attempt);
+    },
+  );
+}
+
+/** Returns whether the function may run now. */
+function enterStages(attempt: Attempt, from: number): boolean {
+  const { stages } = attempt.pipeline;
+  for (let i = from; i < stages.length; i++) {
+    // Aborted on its way in: by a stage's own hook, or before a parked call was let go on.
+    if (attempt.abortScope !== NOT_ABORTED) return turnBack(attempt, i - 1);
+    const stage = stages[i];
+    if (stage?.enter !== undefined) {
+      const token = stage.enter(attempt, i);
+      if (token === REFUSED) {
+        carry(attempt, i - 1, false, attempt.outcome, attempt);
+        return false;
+      }
+      if (token === PARKED) {
+        // An abort while it entered did not reach it: it had no token yet.
+        const isParked = (attempt.state & IS_PARKED) !== 0;
+        if (isParked && attempt.abortScope < i && !attempt.hasAnswered(i)) {
+          stage.abort?.(attempt.abortReason, attempt.tokenAt(i), attempt, i);
+        }
+        return false;
+      }
+      attempt.setToken(i, token);
+    }
+    attempt.entered = i + 1;
+  }
+  return attempt.abortScope === NOT_ABORTED || turnBack(attempt, stages.length - 1);
+}
+
+/** Fails with the reason of the abort, from the stage at `from` outward: the function does not run. */
+function turnBack(attempt: Attempt, from: number): false {
+  carry(attempt, from, false, attempt.abortReason, attempt);
+  return false;
+}
+
+/** Carries an outcome outward, starting with the stage at `from`, and on to the caller when none holds it. */
+export function carry(
+  attempt: Attempt,
+  from: number,
+  ok: boolean,
+  outcome: unknown,
+  source: Attempt,
+): void {
+  if (pass(attempt, from, ok, outcome, source)) settle(attempt, ok, outcome);
+}
+
+/** Tells the stages from `from` outward. Returns whether the outcome came past all of them. */
+function pass(
+  attempt: Attempt,
+  from: number,
+  ok: boolean,
+  outcome: unknown,
+  source: Attempt,
+): boolean {
+  const { stages } = attempt.pipeline;
+  const { base } = attempt;
+  let via = source;
+  for (let i = from; i >= base; i--) {
+    const stage = stages[i];
+    if (stage === undefined) continue;
+    if (attempt.hasAnswered(i)) {
+      const late = ok ? { ok, value: outcome } : { ok, error: outcome };
+      stage.late?.(late, attempt.tokenAt(i), attempt, i, via);
+      return false;
+    }
+    if ((attempt.state & LISTENED) !== 0) stage.contract?.settled(ok, outcome, attempt);
+    const taken = ok
+      ? stage.success?.(outcome, attempt.tokenAt(i), attempt, i, via)
+      : stage.failure?.(outcome, attempt.tokenAt(i), attempt, i, via);
+    if (taken === HELD) return false;
+    attempt.answered |= 1 << i;
+    // A repetition concerns the stage that started it; to those further out it is this attempt.
+    via = attempt;
+  }
+  return true;
+}
+
+function settle(attempt: Attempt, ok: boolean, outcome: unknown): void {
+  const { parent } = attempt;
+  if (parent !== undefined) {
+    attempt.state |= SETTLED;
+    parent.forget(attempt);
+    carry(parent, attempt.base - 1, ok, outcome, attempt);
+    return;
+  }
+  finish(attempt);
+  if (attempt.resolve === undefined) {
+    if (ok) attempt.state |= WENT_WELL;
+    attempt.outcome = outcome;
+  } else if (ok) attempt.resolve(outcome);
+  else attempt.reject?.(outcome);
+}
+
+function finish(attempt: Attempt): void {
+  attempt.state |= SETTLED;
+  attempt.watch?.leave();
+}
+
+/** Whether the call listens to the caller's abort or has listeners, or may do so when the signal is read late. */
+function mayBeWatched(attempt: Attempt): boolean {
+  if (attempt.watch !== undefined || (attempt.state & LISTENED) !== 0) return true;
+  return attempt.callerSignal !== undefined && attempt.pipeline.abortsInside;
+}
+
+function promiseOf(attempt: Attempt): Promise<unknown> {
+  const promise = new Promise(capture);
+  attempt.resolve = capturedResolve;
+  attempt.reject = capturedReject;
+  return promise;
+}
+
+/** The outcome, inside a handler of the callee's promise. */
+function takeOutcome(attempt: Attempt): unknown {
+  if (!attempt.isSettled) return promiseOf(attempt);
+  if ((attempt.state & WENT_WELL) !== 0) return attempt.outcome;
+  throw attempt.outcome;
+}
+
+function promiseOfOutcome(attempt: Attempt): Promise<unknown> {
+  if (!attempt.isSettled) return promiseOf(attempt);
+  const wentWell = (attempt.state & WENT_WELL) !== 0;
+  return wentWell ? Promise.resolve(attempt.outcome) : rejectSoon(attempt.outcome);
+}
