@@ -35,9 +35,7 @@ export function deadlineOutside(attempt: Attempt, index: number): Deadline | und
   const { entered, base, parent } = attempt;
   const { stages } = attempt.pipeline;
   let earliest =
-    parent === undefined
-      ? givenDeadline(attempt)
-      : deadlineOutside(parent, Math.min(index, base));
+    parent === undefined ? givenDeadline(attempt) : deadlineOutside(parent, Math.min(index, base));
   for (let i = base; i < index && i < entered; i++) {
     const stage = stages[i];
     if (stage?.deadline !== undefined) {

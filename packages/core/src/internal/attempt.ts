@@ -13,15 +13,7 @@ import { contextOf } from './call-context.ts';
 import { contractTime } from './contract-events.ts';
 import type { Pipeline } from './pipeline.ts';
 import { isRepeatable } from './repeatable.ts';
-import {
-  IS_PARKED,
-  LISTENED,
-  RETURNED,
-  SETTLED,
-  STARTED,
-  carry,
-  enter,
-} from './run.ts';
+import { IS_PARKED, LISTENED, RETURNED, SETTLED, STARTED, carry, enter } from './run.ts';
 import { PARKED, REFUSED } from './stage.ts';
 
 /**
@@ -163,10 +155,10 @@ export class Attempt {
 
   /** Gives a stage another token: `enter` returned the first. */
   setToken(index: number, token: unknown): void {
-    const { length } = this.pipeline.stages;
-    if (length === 1) this.#tokens = token;
+    const { last } = this.pipeline;
+    if (last === 0) this.#tokens = token;
     else if (this.#tokens !== undefined || token !== undefined) {
-      const tokens = (this.#tokens ??= new Array<unknown>(length)) as unknown[];
+      const tokens = (this.#tokens ??= new Array<unknown>(last + 1)) as unknown[];
       tokens[index] = token;
     }
   }
@@ -174,7 +166,7 @@ export class Attempt {
   /** @internal The token of a stage. */
   tokenAt(index: number): unknown {
     const tokens = this.#tokens;
-    if (tokens === undefined || this.pipeline.stages.length === 1) return tokens;
+    if (tokens === undefined || this.pipeline.last === 0) return tokens;
     return (tokens as unknown[])[index];
   }
 

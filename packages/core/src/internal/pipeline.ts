@@ -9,9 +9,30 @@ import type { Stage } from './stage.ts';
 /** `answered` is a bit mask of 31 bits: a longer chain is nested. */
 export const LONGEST_PIPELINE = 30;
 
+/**
+ * A stage as the runner sees it: its hooks as fields of one shape. Policies are of many classes, and
+ * looking a hook up in each costs more than calling it.
+ */
+export class Step {
+  readonly stage: Stage;
+  readonly enter: Stage['enter'];
+  readonly success: Stage['success'];
+  readonly failure: Stage['failure'];
+  readonly contract: Stage['contract'];
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+    this.enter = stage.enter;
+    this.success = stage.success;
+    this.failure = stage.failure;
+    this.contract = stage.contract;
+  }
+}
+
 /** A chain of stages, outermost first, compiled once and run for each call. */
 export class Pipeline {
   readonly stages: readonly Stage[];
+  readonly steps: readonly Step[];
   /** The index of the innermost stage. */
   readonly last: number;
   /** Whether a stage may answer, or park a call, before the function has settled. */
@@ -29,6 +50,7 @@ export class Pipeline {
 
   constructor(stages: readonly Stage[]) {
     this.stages = stages;
+    this.steps = stages.map((stage) => new Step(stage));
     this.last = stages.length - 1;
     this.answersEarly = stages.some((stage) => stage.answersEarly === true);
     this.abortsInside = stages.some(
@@ -48,14 +70,19 @@ export class Pipeline {
     call: AbortSignal | CallOptions | undefined,
     extra?: object,
   ): Promise<unknown> {
-    const fault = faultOf(fn, call);
-    if (fault !== undefined) return rejectSoon(fault);
-    const signal = parentSignal(call);
-    if (signal?.aborted === true) return rejectSoon(signal.reason);
-    const attempt = new Attempt(this, fn, optionsOf(call), signal);
+    let options: CallOptions | undefined;
+    let signal: AbortSignal | undefined;
+    if (call !== undefined || typeof fn !== 'function') {
+      const fault = faultOf(fn, call);
+      if (fault !== undefined) return rejectSoon(fault);
+      options = optionsOf(call);
+      signal = parentSignal(call);
+      if (signal?.aborted === true) return rejectSoon(signal.reason);
+    }
+    const attempt = new Attempt(this, fn, options, signal);
     if (extra !== undefined) attempt.needAnnex().extra = extra;
     attempt.listen();
-    if (this.watchesCaller) watchCaller(attempt);
+    if (this.watchesCaller && signal !== undefined) watchCaller(attempt);
     return this.answersEarly ? runAhead(attempt) : runDirectly(attempt);
   }
 }

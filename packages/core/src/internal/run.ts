@@ -1,4 +1,5 @@
 import type { Attempt } from './attempt.ts';
+import type { Step } from './pipeline.ts';
 import { HELD, PARKED, REFUSED } from './stage.ts';
 import { contextOf } from './call-context.ts';
 import { NOT_ABORTED } from './annex.ts';
@@ -16,14 +17,6 @@ export const SETTLED = 8;
 export const WENT_WELL = 16;
 /** Somebody listened to `onSuccess` or `onFailure` when it began. */
 export const LISTENED = 32;
-
-/** Where a promise's own functions land while it is constructed: no closure per call. */
-let capturedResolve: (value: unknown) => void;
-let capturedReject: (reason: unknown) => void;
-const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) => void): void => {
-  capturedResolve = resolve;
-  capturedReject = reject;
-};
 
 /**
  * Runs a chain in which no stage answers early: the outcome passes the stages inside the callee's
@@ -91,13 +84,13 @@ export function enter(attempt: Attempt, from: number): void {
 
 /** Returns whether the function may run now. */
 function enterStages(attempt: Attempt, from: number): boolean {
-  const { stages } = attempt.pipeline;
-  for (let i = from; i < stages.length; i++) {
+  const { steps, last } = attempt.pipeline;
+  for (let i = from; i <= last; i++) {
     // Aborted on its way in: by a stage's own hook, or before a parked call was let go on.
     if (attempt.abortScope !== NOT_ABORTED) return turnBack(attempt, i - 1);
-    const stage = stages[i];
-    if (stage?.enter !== undefined) {
-      const token = stage.enter(attempt, i);
+    const step = steps[i] as Step;
+    if (step.enter !== undefined) {
+      const token = step.enter.call(step.stage, attempt, i);
       if (token === REFUSED) {
         carry(attempt, i - 1, false, attempt.outcome, attempt);
         return false;
@@ -106,7 +99,7 @@ function enterStages(attempt: Attempt, from: number): boolean {
         // An abort while it entered did not reach it: it had no token yet.
         const isParked = (attempt.state & IS_PARKED) !== 0;
         if (isParked && attempt.abortScope < i && !attempt.hasAnswered(i)) {
-          stage.abort?.(attempt.abortReason, attempt.tokenAt(i), attempt, i);
+          step.stage.abort?.(attempt.abortReason, attempt.tokenAt(i), attempt, i);
         }
         return false;
       }
@@ -114,7 +107,7 @@ function enterStages(attempt: Attempt, from: number): boolean {
     }
     attempt.entered = i + 1;
   }
-  return attempt.abortScope === NOT_ABORTED || turnBack(attempt, stages.length - 1);
+  return attempt.abortScope === NOT_ABORTED || turnBack(attempt, last);
 }
 
 /** Fails with the reason of the abort, from the stage at `from` outward: the function does not run. */
@@ -142,22 +135,20 @@ function pass(
   outcome: unknown,
   source: Attempt,
 ): boolean {
-  const { stages } = attempt.pipeline;
+  const { steps } = attempt.pipeline;
   const { base } = attempt;
   let via = source;
   for (let i = from; i >= base; i--) {
-    const stage = stages[i];
-    if (stage === undefined) continue;
+    const step = steps[i] as Step;
+    const { stage } = step;
     if (attempt.hasAnswered(i)) {
       const late = ok ? { ok, value: outcome } : { ok, error: outcome };
       stage.late?.(late, attempt.tokenAt(i), attempt, i, via);
       return false;
     }
-    if ((attempt.state & LISTENED) !== 0) stage.contract?.settled(ok, outcome, attempt);
-    const taken = ok
-      ? stage.success?.(outcome, attempt.tokenAt(i), attempt, i, via)
-      : stage.failure?.(outcome, attempt.tokenAt(i), attempt, i, via);
-    if (taken === HELD) return false;
+    if ((attempt.state & LISTENED) !== 0) step.contract?.settled(ok, outcome, attempt);
+    const hook = ok ? step.success : step.failure;
+    if (hook?.call(stage, outcome, attempt.tokenAt(i), attempt, i, via) === HELD) return false;
     attempt.answered |= 1 << i;
     // A repetition concerns the stage that started it; to those further out it is this attempt.
     via = attempt;
@@ -193,10 +184,10 @@ function mayBeWatched(attempt: Attempt): boolean {
 }
 
 function promiseOf(attempt: Attempt): Promise<unknown> {
-  const promise = new Promise(capture);
-  attempt.resolve = capturedResolve;
-  attempt.reject = capturedReject;
-  return promise;
+  return new Promise((resolve, reject) => {
+    attempt.resolve = resolve;
+    attempt.reject = reject;
+  });
 }
 
 /** The outcome, inside a handler of the callee's promise. */

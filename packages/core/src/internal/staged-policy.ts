@@ -37,7 +37,8 @@ export abstract class StagedPolicy<
   readonly clock: Clock;
   /** @internal The listeners of `onSuccess` and `onFailure`. */
   readonly contract: ContractEvents;
-  #pipeline: Pipeline | undefined;
+  /** @internal A chain of this policy alone. */
+  pipeline: Pipeline | undefined = undefined;
 
   constructor(kind: string, options: CommonOptions) {
     this.kind = kind;
@@ -62,8 +63,8 @@ export abstract class StagedPolicy<
     call?: AbortSignal | CallOptions,
   ): Promise<T | Alt> {
     // Made at the first call: the flags that a pipeline reads are fields of the subclass.
-    this.#pipeline ??= new Pipeline([this]);
-    return this.#pipeline.run(fn, call) as Promise<T | Alt>;
+    this.pipeline ??= new Pipeline([this]);
+    return this.pipeline.run(fn, call) as Promise<T | Alt>;
   }
 
   abstract snapshot(): S;
