@@ -11,6 +11,9 @@ export default defineConfig({
   test: {
     include: ['{packages,examples,tests,bench,scripts}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    // Tests wait for conditions, not for time: the bound is for what hangs, also on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     globalSetup: ['tests/services/src/global-setup.ts'],
   },
 });

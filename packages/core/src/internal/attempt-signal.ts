@@ -4,6 +4,9 @@ import { NOT_ABORTED } from './annex.ts';
 import type { Attempt } from './attempt.ts';
 import { type AbortNode, type SignalHub, joinHub } from './signal-hub.ts';
 
+/** Given, because Node makes an object of its own otherwise. */
+const RESOURCE = { requireManualDestroy: false };
+
 /** The signal for what is inside of an attempt: made when first read. */
 export function signalOf(attempt: Attempt): AbortSignal {
   const made = attempt.annex?.controller;
@@ -27,7 +30,7 @@ export function signalOf(attempt: Attempt): AbortSignal {
 
 /** Remembers the asynchronous context in which an attempt began. */
 export function rememberContext(attempt: Attempt): void {
-  attempt.needAnnex().resource ??= new AsyncResource('FourninesCall');
+  attempt.needAnnex().resource ??= new AsyncResource('FourninesCall', RESOURCE);
 }
 
 /** The earliest deadline that the caller, or the stages outside of `index`, set. */

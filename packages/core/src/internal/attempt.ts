@@ -13,7 +13,16 @@ import { contextOf } from './call-context.ts';
 import { contractTime } from './contract-events.ts';
 import type { Pipeline } from './pipeline.ts';
 import { isRepeatable } from './repeatable.ts';
-import { IS_PARKED, LISTENED, RETURNED, SETTLED, STARTED, carry, enter } from './run.ts';
+import {
+  IS_PARKED,
+  LISTENED,
+  RETURNED,
+  SETTLED,
+  STARTED,
+  carry,
+  enter,
+  tellAborted,
+} from './run.ts';
 import { PARKED, REFUSED } from './stage.ts';
 
 /**
@@ -226,10 +235,9 @@ export class Attempt {
     annex.abortScope = index;
     annex.abortReason = reason;
     if ((this.state & RETURNED) === 0) annex.controller?.abort(reason);
-    const { stages } = this.pipeline;
     const innermost = Math.min(former, this.entered - 1);
     for (let i = Math.max(index + 1, this.base); i <= innermost; i++) {
-      if (!this.hasAnswered(i)) stages[i]?.abort?.(reason, this.tokenAt(i), this, i);
+      if (!this.hasAnswered(i)) tellAborted(this, i, reason);
     }
     let repetition = annex.repetitions;
     while (repetition !== undefined) {

@@ -1,6 +1,7 @@
 import type { Attempt } from './attempt.ts';
 import type { Step } from './pipeline.ts';
-import { HELD, PARKED, REFUSED } from './stage.ts';
+import { reportOnce } from './report-once.ts';
+import { HELD, PARKED, REFUSED, type Stage } from './stage.ts';
 import { contextOf } from './call-context.ts';
 import { NOT_ABORTED } from './annex.ts';
 import { rejectSoon } from './reject-soon.ts';
@@ -90,24 +91,55 @@ function enterStages(attempt: Attempt, from: number): boolean {
     if (attempt.abortScope !== NOT_ABORTED) return turnBack(attempt, i - 1);
     const step = steps[i] as Step;
     if (step.enter !== undefined) {
-      const token = step.enter.call(step.stage, attempt, i);
-      if (token === REFUSED) {
-        carry(attempt, i - 1, false, attempt.outcome, attempt);
-        return false;
+      let token: unknown;
+      try {
+        token = step.enter.call(step.stage, attempt, i);
+      } catch (error) {
+        token = refuseFaulty(attempt, step.stage, error);
       }
-      if (token === PARKED) {
-        // An abort while it entered did not reach it: it had no token yet.
-        const isParked = (attempt.state & IS_PARKED) !== 0;
-        if (isParked && attempt.abortScope < i && !attempt.hasAnswered(i)) {
-          step.stage.abort?.(attempt.abortReason, attempt.tokenAt(i), attempt, i);
-        }
-        return false;
-      }
+      // By type first: an object and a symbol are compared by a call, types are not.
+      if (typeof token === 'symbol' && stopsAt(attempt, i, token)) return false;
       attempt.setToken(i, token);
     }
     attempt.entered = i + 1;
   }
   return attempt.abortScope === NOT_ABORTED || turnBack(attempt, last);
+}
+
+/** Whether a stage refused the call, or parked it. */
+function stopsAt(attempt: Attempt, index: number, token: symbol): boolean {
+  if (token === REFUSED) {
+    carry(attempt, index - 1, false, attempt.outcome, attempt);
+    return true;
+  }
+  if (token !== PARKED) return false;
+  // An abort while it entered did not reach it: it had no token yet.
+  const isParked = (attempt.state & IS_PARKED) !== 0;
+  if (isParked && attempt.abortScope < index && !attempt.hasAnswered(index)) {
+    tellAborted(attempt, index, attempt.abortReason);
+  }
+  return true;
+}
+
+/** Tells a stage that the call is aborted from further out. */
+export function tellAborted(attempt: Attempt, index: number, reason: unknown): void {
+  const { stage } = attempt.pipeline.steps[index] as Step;
+  try {
+    stage.abort?.(reason, attempt.tokenAt(index), attempt, index);
+  } catch (error) {
+    reportFault(stage, error);
+  }
+}
+
+/** Hooks must not throw. One that does is a defect of its policy, and must not become one of all others. */
+function reportFault(stage: Stage, error: unknown): void {
+  const { kind = 'policy' } = stage as { readonly kind?: string };
+  reportOnce(stage, `${kind}: a hook of the policy itself`, error);
+}
+
+function refuseFaulty(attempt: Attempt, stage: Stage, error: unknown): typeof REFUSED {
+  reportFault(stage, error);
+  return attempt.refuse(error);
 }
 
 /** Fails with the reason of the abort, from the stage at `from` outward: the function does not run. */
@@ -143,12 +175,22 @@ function pass(
     const { stage } = step;
     if (attempt.hasAnswered(i)) {
       const late = ok ? { ok, value: outcome } : { ok, error: outcome };
-      stage.late?.(late, attempt.tokenAt(i), attempt, i, via);
+      try {
+        stage.late?.(late, attempt.tokenAt(i), attempt, i, via);
+      } catch (error) {
+        reportFault(stage, error);
+      }
       return false;
     }
     if ((attempt.state & LISTENED) !== 0) step.contract?.settled(ok, outcome, attempt);
     const hook = ok ? step.success : step.failure;
-    if (hook?.call(stage, outcome, attempt.tokenAt(i), attempt, i, via) === HELD) return false;
+    try {
+      const taken = hook?.call(stage, outcome, attempt.tokenAt(i), attempt, i, via);
+      if (taken !== undefined && taken === HELD) return false;
+    } catch (error) {
+      reportFault(stage, error);
+      if (attempt.hasAnswered(i)) return false;
+    }
     attempt.answered |= 1 << i;
     // A repetition concerns the stage that started it; to those further out it is this attempt.
     via = attempt;

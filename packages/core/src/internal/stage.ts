@@ -16,7 +16,8 @@ export const HELD: unique symbol = Symbol('held');
  * a stage that needs time parks the call or holds the outcome.
  *
  * `index` is the stage's place in the chain, `token` what its `enter` returned for this attempt.
- * Hooks must not throw: what users give is called through guards.
+ * Hooks must not throw: what users give is called through guards. Of one that does, the runner
+ * reports it once and goes on as if it had done nothing; one that throws in `enter` refuses the call.
  */
 export interface Stage {
   /** Whether it may answer the caller while the function still runs, or park a call. */
