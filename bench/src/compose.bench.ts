@@ -4,6 +4,7 @@ import { bulkhead } from '@fournines/limiter';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
 import * as cockatiel from 'cockatiel';
+import * as cockatiel3 from 'cockatiel-3';
 import { Effect } from 'effect';
 import * as mollitia from 'mollitia';
 import Opossum from 'opossum';
@@ -28,6 +29,16 @@ const theirs = cockatiel.wrap(
   cockatiel.timeout(30_000, cockatiel.TimeoutStrategy.Aggressive),
   cockatiel.bulkhead(1_000),
 );
+const theirs3 = cockatiel3.wrap(
+  cockatiel3.fallback(cockatiel3.handleAll, 0),
+  cockatiel3.retry(cockatiel3.handleAll, { maxAttempts: 2 }),
+  cockatiel3.circuitBreaker(cockatiel3.handleAll, {
+    halfOpenAfter: 30_000,
+    breaker: new cockatiel3.SamplingBreaker({ threshold: 0.5, duration: 30_000 }),
+  }),
+  cockatiel3.timeout(30_000, cockatiel3.TimeoutStrategy.Aggressive),
+  cockatiel3.bulkhead(1_000),
+);
 const opossum = new Opossum(bare, { timeout: 30_000, capacity: 1_000 });
 opossum.fallback(() => 0);
 const circuit = new mollitia.Circuit({
@@ -51,7 +62,8 @@ export const topics: readonly Topic[] = [
     name: 'fallback, retry, breaker, timeout, bulkhead: all goes well',
     bare,
     subjects: [
-      { name: 'cockatiel wrap', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 4 wrap', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 3 wrap', call: () => theirs3.execute(bare) },
       { name: 'fournines compose', call: () => ours.execute(bare) },
       {
         name: 'fournines, signal read',

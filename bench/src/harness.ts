@@ -1,3 +1,7 @@
+import { quantile } from './quantile.ts';
+import { shuffled } from './shuffled.ts';
+import { formatTable } from './table.ts';
+
 /** One way to make a call: ours, a peer's, or none. */
 export interface Subject {
   readonly name: string;
@@ -15,6 +19,12 @@ export interface Topic {
   readonly rounds?: number;
   /** Calls per subject and round. Default 10 000. */
   readonly calls?: number;
+}
+
+/** A question that is not about the cost of one awaited call. */
+export interface Report {
+  /** Measures, and returns a table for people. */
+  readonly run: () => Promise<string>;
 }
 
 /** One row of the answer. Nanoseconds and bytes a call. */
@@ -94,16 +104,7 @@ export function formatRows(topic: Topic, rows: readonly Row[]): string {
     index < 2 ? '' : toFirst.toFixed(2),
     bytes === undefined ? '?' : bytes.toFixed(0),
   ]);
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const format = (line: readonly string[]): string =>
-    line
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(at(widths, column)) : cell.padStart(at(widths, column)),
-      )
-      .join('  ');
-  return [topic.name, ...[head, ...lines].map((line) => `  ${format(line)}`)].join('\n');
+  return formatTable(topic.name, head, lines);
 }
 
 /** A loop compiled anew for its subject: the one place where `new Function` is right. */
@@ -133,16 +134,6 @@ async function bytesPerCall(loop: Loop, call: () => unknown): Promise<number | u
 
 function idle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  const keyed = items.map((item) => ({ item, key: Math.random() }));
-  return keyed.toSorted((a, b) => a.key - b.key).map(({ item }) => item);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return at(sorted, Math.min(sorted.length - 1, Math.floor(sorted.length * share)));
 }
 
 function at(values: readonly number[], index: number): number {

@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { type Topic, formatRows, measure } from './harness.ts';
+import { type Report, type Topic, formatRows, measure } from './harness.ts';
 
 /** `npm run bench [word ...]`: every topic, or those whose file name has one of the words. */
 const words = process.argv.slice(2);
@@ -12,8 +12,12 @@ process.stdout.write(
   `Node ${process.versions.node}; read ratios, not nanoseconds; 'bare again' over 'bare' is the noise.\n`,
 );
 for (const file of wanted) {
-  const { topics } = (await import(`./${file}`)) as { readonly topics: readonly Topic[] };
+  const { topics = [], reports = [] } = (await import(`./${file}`)) as {
+    readonly topics?: readonly Topic[];
+    readonly reports?: readonly Report[];
+  };
   for (const topic of topics) {
     process.stdout.write(`\n${formatRows(topic, await measure(topic))}\n`);
   }
+  for (const report of reports) process.stdout.write(`\n${await report.run()}\n`);
 }

@@ -1,5 +1,8 @@
 import { exponential, hedge, retry } from '@fournines/retry';
 import * as cockatiel from 'cockatiel';
+import * as cockatiel3 from 'cockatiel-3';
+import { Effect } from 'effect';
+import * as mollitia from 'mollitia';
 import pRetry from 'p-retry';
 import type { Topic } from './harness.ts';
 
@@ -10,6 +13,11 @@ const unlimited = retry({ budget: false });
 const watching = retry({ isFailure: (value) => value === 500 });
 const hedged = hedge({ idempotent: true, delay: 1_000 });
 const theirs = cockatiel.retry(cockatiel.handleAll, { maxAttempts: 2 });
+const theirs3 = cockatiel3.retry(cockatiel3.handleAll, { maxAttempts: 2 });
+const circuit = new mollitia.Circuit({
+  options: { modules: [new mollitia.Retry({ attempts: 2 })] },
+});
+const effect = Effect.tryPromise(bare).pipe(Effect.retry({ times: 2 }));
 
 const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
 /** Fails four times, then goes well; each time after a turn of the microtask queue. */
@@ -31,7 +39,16 @@ const loop = async (fn: () => Promise<number>): Promise<number> => {
     }
   }
 };
-const fallible = { bare: failing(), ours: failing(), plain: failing(), theirs: failing() };
+const fallible = {
+  bare: failing(),
+  ours: failing(),
+  plain: failing(),
+  theirs: failing(),
+  theirs3: failing(),
+  pRetry: failing(),
+  mollitia: failing(),
+  effect: failing(),
+};
 const patient = retry({ maxAttempts: 5, budget: false, backoff: exponential({ initial: 0 }) });
 const classified = retry({
   maxAttempts: 5,
@@ -43,6 +60,15 @@ const theirPatient = cockatiel.retry(cockatiel.handleAll, {
   maxAttempts: 4,
   backoff: new cockatiel.ConstantBackoff(0),
 });
+
+const theirPatient3 = cockatiel3.retry(cockatiel3.handleAll, {
+  maxAttempts: 4,
+  backoff: new cockatiel3.ConstantBackoff(0),
+});
+const patientCircuit = new mollitia.Circuit({
+  options: { modules: [new mollitia.Retry({ attempts: 4, interval: 0 })] },
+});
+const patientEffect = Effect.tryPromise(fallible.effect).pipe(Effect.retry({ times: 4 }));
 
 /** Makes a peer's sleep of 0 ms cost nothing: it would be a millisecond. Everybody pays for the swap. */
 const withoutSleep = async (call: () => PromiseLike<unknown>): Promise<unknown> => {
@@ -65,12 +91,15 @@ export const topics: readonly Topic[] = [
     name: 'retry, first try goes well',
     bare,
     subjects: [
-      { name: 'cockatiel', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 4', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 3', call: () => theirs3.execute(bare) },
       { name: 'fournines', call: () => ours.execute(bare) },
       { name: 'fournines, no budget', call: () => unlimited.execute(bare) },
       { name: 'fournines, isFailure', call: () => watching.execute(bare) },
       { name: 'fournines hedge, fixed delay', call: () => hedged.execute(bare) },
       { name: 'p-retry', call: () => pRetry(bare, { retries: 2 }) },
+      { name: 'mollitia', call: () => circuit.fn(bare).execute() },
+      { name: 'Effect', call: () => Effect.runPromise(effect) },
     ],
   },
   {
@@ -78,12 +107,28 @@ export const topics: readonly Topic[] = [
     bare: () => withoutSleep(() => loop(fallible.bare)),
     calls: 2_000,
     subjects: [
-      { name: 'cockatiel', call: () => withoutSleep(() => theirPatient.execute(fallible.theirs)) },
+      {
+        name: 'cockatiel 4',
+        call: () => withoutSleep(() => theirPatient.execute(fallible.theirs)),
+      },
+      {
+        name: 'cockatiel 3',
+        call: () => withoutSleep(() => theirPatient3.execute(fallible.theirs3)),
+      },
       { name: 'fournines', call: () => withoutSleep(() => patient.execute(fallible.ours)) },
       {
         name: 'fournines, handleAll',
         call: () => withoutSleep(() => classified.execute(fallible.plain)),
       },
+      {
+        name: 'p-retry',
+        call: () => withoutSleep(() => pRetry(fallible.pRetry, { retries: 4, minTimeout: 0 })),
+      },
+      {
+        name: 'mollitia',
+        call: () => withoutSleep(() => patientCircuit.fn(fallible.mollitia).execute()),
+      },
+      { name: 'Effect', call: () => withoutSleep(() => Effect.runPromise(patientEffect)) },
     ],
   },
 ];

@@ -1,6 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { timeout, timeouts } from '@fournines/timeout';
 import * as cockatiel from 'cockatiel';
+import * as cockatiel3 from 'cockatiel-3';
+import { Effect } from 'effect';
+import * as mollitia from 'mollitia';
 import CircuitBreaker from 'opossum';
 import pTimeout from 'p-timeout';
 import type { Topic } from './harness.ts';
@@ -15,6 +18,14 @@ const ours = timeout(DURATION);
 const cooperative = timeout({ duration: DURATION, mode: 'cooperative' });
 const named = timeouts({}, { env: {} });
 const theirs = cockatiel.timeout(DURATION, cockatiel.TimeoutStrategy.Aggressive);
+const theirs3 = cockatiel3.timeout(DURATION, cockatiel3.TimeoutStrategy.Aggressive);
+const circuit = new mollitia.Circuit({
+  options: { modules: [new mollitia.Timeout({ delay: DURATION })] },
+});
+const effect = Effect.tryPromise(bare).pipe(Effect.timeout(DURATION));
+const readingEffect = Effect.tryPromise((signal) => read({ signal })).pipe(
+  Effect.timeout(DURATION),
+);
 /** A timeout is not to be had without its breaker. */
 const breaker = new CircuitBreaker(bare, { timeout: DURATION });
 
@@ -37,6 +48,9 @@ const crowded = (
 
 const oursLong = timeout({ duration: LONG, unref: true });
 const theirsLong = cockatiel.timeout(LONG, cockatiel.TimeoutStrategy.Aggressive).dangerouslyUnref();
+const theirs3Long = cockatiel3
+  .timeout(LONG, cockatiel3.TimeoutStrategy.Aggressive)
+  .dangerouslyUnref();
 
 /** A call that ends in time: the usual case. */
 export const topics: readonly Topic[] = [
@@ -44,20 +58,25 @@ export const topics: readonly Topic[] = [
     name: 'timeout, in time, the signal not read',
     bare,
     subjects: [
-      { name: 'cockatiel, aggressive', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 4, aggressive', call: () => theirs.execute(bare) },
+      { name: 'cockatiel 3, aggressive', call: () => theirs3.execute(bare) },
       { name: 'fournines', call: () => ours.execute(bare) },
       { name: 'fournines, cooperative', call: () => cooperative.execute(bare) },
       { name: 'fournines, named', call: () => named.for('HTTP_REQUEST').execute(bare) },
       { name: 'p-timeout', call: () => pTimeout(bare(), { milliseconds: DURATION }) },
       { name: 'opossum', call: () => breaker.fire() },
+      { name: 'mollitia', call: () => circuit.fn(bare).execute() },
+      { name: 'Effect', call: () => Effect.runPromise(effect) },
     ],
   },
   {
     name: 'timeout, in time, the signal read',
     bare,
     subjects: [
-      { name: 'cockatiel, aggressive', call: () => theirs.execute(read) },
+      { name: 'cockatiel 4, aggressive', call: () => theirs.execute(read) },
+      { name: 'cockatiel 3, aggressive', call: () => theirs3.execute(read) },
       { name: 'fournines', call: () => ours.execute(read) },
+      { name: 'Effect', call: () => Effect.runPromise(readingEffect) },
     ],
   },
   {
@@ -67,8 +86,12 @@ export const topics: readonly Topic[] = [
     rounds: 21,
     subjects: [
       {
-        name: 'cockatiel, aggressive',
+        name: 'cockatiel 4, aggressive',
         call: crowded((fn, signal) => theirsLong.execute(fn, signal)),
+      },
+      {
+        name: 'cockatiel 3, aggressive',
+        call: crowded((fn, signal) => theirs3Long.execute(fn, signal)),
       },
       { name: 'fournines', call: crowded((fn, signal) => oursLong.execute(fn, signal)) },
     ],

@@ -9,10 +9,11 @@ interface Pending {
   isRef: boolean;
 }
 
-/** A clock whose one timer fires when the test says, as early or late as it says. */
+/** A clock whose timers fire when the test says, as early or late as it says. */
 class LooseClock implements Clock {
   time = 0;
   readonly pending = new Set<Pending>();
+  started = 0;
 
   now(): number {
     return this.time;
@@ -25,6 +26,7 @@ class LooseClock implements Clock {
   setTimeout(fn: () => void, ms: number): Timer {
     const timer: Pending = { at: this.time + ms, fn, isRef: true };
     this.pending.add(timer);
+    this.started += 1;
     return {
       cancel: () => void this.pending.delete(timer),
       ref: () => void (timer.isRef = true),
@@ -47,6 +49,7 @@ class LooseClock implements Clock {
 class Node implements DeadlineNode {
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
+  queuePlace = -1;
   readonly expiresAt: number;
   readonly expire: () => void;
 
@@ -56,50 +59,169 @@ class Node implements DeadlineNode {
   }
 }
 
-const step = fc.oneof(
-  fc.record({ add: fc.integer({ min: 1, max: 100 }) }),
-  fc.record({ remove: fc.nat() }),
-  fc.record({ pass: fc.double({ min: 0, max: 20, noNaN: true }) }),
+/** What a test or an expiring node does with the queue. */
+type Deed =
+  | { readonly add: number; readonly then: readonly Deed[] }
+  | { readonly remove: number }
+  | { readonly removeAfter: number };
+type Step = Deed | { readonly pass: number };
+
+/** Mostly in order, nearly in order, or anything at all, of which much is equal. */
+const duration = fc.oneof(
+  fc.constant(50),
+  fc.integer({ min: 45, max: 55 }),
+  fc.integer({ min: 0, max: 2_000 }),
+  fc.double({ min: 0, max: 200, noNaN: true }),
 );
+const { deed } = fc.letrec<{ deed: Deed }>((tie) => ({
+  deed: fc.oneof(
+    { depthSize: 'small' },
+    { arbitrary: fc.record({ remove: fc.nat() }), weight: 20 },
+    {
+      arbitrary: fc.record({ removeAfter: fc.integer({ min: 0, max: 100 }) }),
+      weight: 1,
+    },
+    {
+      arbitrary: fc.record({ add: duration, then: fc.array(tie('deed'), { maxLength: 3 }) }),
+      weight: 50,
+    },
+  ),
+}));
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { arbitrary: deed, weight: 6 },
+  { arbitrary: fc.record({ pass: fc.double({ min: 0, max: 20, noNaN: true }) }), weight: 1 },
+);
+
+/** The queue next to an unordered set that stands for what it should hold. */
+class Model {
+  readonly clock = new LooseClock();
+  readonly queue: DeadlineQueue;
+  readonly waiting = new Set<Node>();
+  readonly #onExpire: (node: Node) => void;
+
+  constructor(unref: boolean, onExpire: (node: Node) => void) {
+    this.#onExpire = onExpire;
+    this.queue = new DeadlineQueue(this.clock, { unref });
+  }
+
+  get earliest(): number {
+    return Math.min(...Array.from(this.waiting, (node) => node.expiresAt));
+  }
+
+  perform(step: Step): void {
+    if ('pass' in step) this.pass(step.pass);
+    else if ('add' in step) this.#add(step.add, step.then);
+    else if ('remove' in step) {
+      this.#remove([...this.waiting][step.remove % Math.max(1, this.waiting.size)]);
+    } else {
+      const until = this.clock.time + step.removeAfter;
+      for (const node of this.waiting) if (node.expiresAt > until) this.#remove(node);
+    }
+  }
+
+  pass(ms: number): void {
+    this.clock.time += ms;
+    this.clock.fire();
+  }
+
+  #add(ms: number, then: readonly Deed[]): void {
+    const node = new Node(this.clock.time + ms, () => {
+      this.#onExpire(node);
+      this.waiting.delete(node);
+      for (const next of then) this.perform(next);
+    });
+    this.waiting.add(node);
+    this.queue.add(node);
+  }
+
+  #remove(node: Node | undefined): void {
+    if (node === undefined) return;
+    this.waiting.delete(node);
+    this.queue.remove(node);
+    this.queue.remove(node);
+  }
+}
 
 test('expires in order, never early, never twice, never what was removed, and only waiting nodes keep the process alive', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, unref) => {
-      const clock = new LooseClock();
-      const queue = new DeadlineQueue(clock, { unref });
-      let waiting: Node[] = [];
-      const expired: number[] = [];
-      const onExpire = (node: Node): void => {
-        expect(clock.time).toBeGreaterThanOrEqual(node.expiresAt);
-        expect(waiting).toContain(node);
-        expect(Math.min(...waiting.map((other) => other.expiresAt))).toBe(node.expiresAt);
-        waiting = waiting.filter((other) => other !== node);
-        expired.push(node.expiresAt);
-      };
-      const pass = (ms: number): void => {
-        clock.time += ms;
-        clock.fire();
-      };
+    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), fc.boolean(), (steps, unref) => {
+      const model = new Model(unref, (node) => {
+        expect(model.clock.time).toBeGreaterThanOrEqual(node.expiresAt);
+        expect(model.waiting).toContain(node);
+        expect(node.expiresAt).toBe(model.earliest);
+      });
       for (const one of steps) {
-        if ('add' in one) {
-          const node = new Node(clock.time + one.add, onExpire);
-          waiting.push(node);
-          queue.add(node);
-        } else if ('remove' in one) {
-          const node = waiting[one.remove % Math.max(1, waiting.length)];
-          if (node === undefined) continue;
-          waiting = waiting.filter((other) => other !== node);
-          queue.remove(node);
-          queue.remove(node);
-        } else pass(one.pass);
-        expect(clock.keepsAlive).toBe(!unref && waiting.length > 0);
-        expect(clock.pending.size).toBeLessThanOrEqual(1);
+        model.perform(one);
+        expect(model.clock.keepsAlive).toBe(!unref && model.waiting.size > 0);
+        expect(model.clock.pending.size).toBeLessThanOrEqual(1);
+        // A delay is rounded up to whole milliseconds, and after a stall the loop runs once more.
+        if ('pass' in one) {
+          model.pass(0);
+          expect(model.earliest).toBeGreaterThan(model.clock.time - 1.001);
+        }
       }
-      for (let i = 0; i < 300 && waiting.length > 0; i++) pass(1);
-      expect(waiting).toEqual([]);
+      for (let i = 0; i < 20_000 && model.waiting.size > 0; i++) {
+        model.pass(Math.max(1, model.earliest - model.clock.time));
+      }
+      expect(model.waiting.size).toBe(0);
+      expect(model.clock.keepsAlive).toBe(false);
     }),
     { numRuns: 500 },
   );
+});
+
+test('a thousand nodes in any order expire in order, whichever of them leave before', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1_000, maxLength: 1_000 }),
+      fc.array(fc.nat(999), { maxLength: 900 }),
+      (moments, leavers) => {
+        const clock = new LooseClock();
+        const queue = new DeadlineQueue(clock);
+        const expired: number[] = [];
+        const nodes = moments.map((at) => new Node(at, () => expired.push(at)));
+        for (const node of nodes) queue.add(node);
+        const left = new Set(leavers);
+        for (const index of leavers) queue.remove(at(nodes, index));
+        clock.time = 700;
+        clock.fire();
+        clock.fire();
+        expect(expired).toEqual(
+          moments.filter((_, index) => !left.has(index)).toSorted((a, b) => a - b),
+        );
+      },
+    ),
+    { numRuns: 20 },
+  );
+});
+
+test('what is added while many expire costs one timer, however much it is', () => {
+  const clock = new LooseClock();
+  const queue = new DeadlineQueue(clock);
+  for (let i = 0; i < 100; i++) {
+    queue.add(new Node(10, () => queue.add(new Node(1_000 - i, () => {}))));
+  }
+  clock.time = 10;
+  const before = clock.started;
+  clock.fire();
+  expect(clock.started - before).toBe(1);
+  expect(clock.pending.size).toBe(1);
+});
+
+test('an expiry that throws does not keep the others from theirs', () => {
+  const clock = new LooseClock();
+  const queue = new DeadlineQueue(clock);
+  const expired: string[] = [];
+  queue.add(
+    new Node(10, () => {
+      throw new Error('from expire');
+    }),
+  );
+  queue.add(new Node(10, () => expired.push('second')));
+  clock.time = 10;
+  expect(() => clock.fire()).toThrow('from expire');
+  clock.fire();
+  expect(expired).toEqual(['second']);
 });
 
 test('after a blocked event loop, what answers meanwhile is spared: the loop runs once before anything expires', () => {
@@ -153,3 +275,9 @@ test('a node may be added and removed while another expires', () => {
   expect(expired).toEqual(['first', 'new']);
   expect(clock.keepsAlive).toBe(false);
 });
+
+function at(nodes: readonly Node[], index: number): Node {
+  const node = nodes[index];
+  if (node === undefined) throw new RangeError(`no node ${index}`);
+  return node;
+}

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock.ts';
+import { DeadlineHeap } from './deadline-heap.ts';
 
 /** Something with a moment at which its time is up: a node of a {@link DeadlineQueue}. */
 export interface DeadlineNode {
@@ -8,6 +9,8 @@ export interface DeadlineNode {
   queueNext: DeadlineNode | undefined;
   /** The node that is due before; the queue's own. */
   queuePrevious: DeadlineNode | undefined;
+  /** Where it stands among those that came out of order; the queue's own, -1 at first. */
+  queuePlace: number;
   /** Its time is up. It has left the queue already. */
   expire(): void;
 }
@@ -15,10 +18,15 @@ export interface DeadlineNode {
 /** How late a wake-up must be to say that the event loop was blocked. */
 const STALL_MS = 15;
 
+/** How many nodes at the end of the list a new one is compared with. */
+const LONGEST_WALK = 8;
+
 /**
- * Many deadlines, one timer. Nodes are kept in order of their moments; a policy's deadlines mostly
- * come in order, so adding looks at one node and removing at none. The timer is armed for the
- * earliest node and left alone when that one goes: it finds nothing due and arms itself anew.
+ * Many deadlines, one timer. A policy's deadlines mostly come in order: those are kept in a list,
+ * to which adding looks at one node and removing at none. What would have to go far into the list
+ * is kept in a heap instead, so that wildly different durations cost a logarithm, not a walk. The
+ * timer is armed for the earliest node and left alone when that one goes: it finds nothing due and
+ * arms itself anew.
  *
  * Never early: the clock is read again when the timer wakes. After a blocked event loop every
  * timer is late at once, while the answers wait unread: the queue then lets the loop read them
@@ -27,9 +35,11 @@ const STALL_MS = 15;
 export class DeadlineQueue {
   readonly #clock: Clock;
   readonly #unref: boolean;
+  readonly #heap: DeadlineHeap = new DeadlineHeap();
   #first: DeadlineNode | undefined;
   #last: DeadlineNode | undefined;
   #timer: Timer | undefined;
+  /** When the timer wakes; while there are nodes, not after the earliest. */
   #wakeAt = Infinity;
   #letLoopRun = true;
 
@@ -40,34 +50,63 @@ export class DeadlineQueue {
 
   /** Puts a node in, by its moment. */
   add(node: DeadlineNode): void {
-    let before = this.#last;
-    while (before !== undefined && before.expiresAt > node.expiresAt) before = before.queuePrevious;
-    const after = before === undefined ? this.#first : before.queueNext;
-    node.queuePrevious = before;
-    node.queueNext = after;
-    if (after === undefined) this.#last = node;
-    else after.queuePrevious = node;
-    if (before === undefined) {
-      const wasEmpty = this.#first === undefined;
-      this.#first = node;
-      if (node.expiresAt < this.#wakeAt) this.#arm(node.expiresAt, this.#clock.now());
-      else if (wasEmpty && !this.#unref) this.#timer?.ref();
-    } else {
-      before.queueNext = node;
-    }
+    if (!this.#addToList(node)) this.#heap.add(node);
+    if (node.expiresAt < this.#wakeAt) this.#arm(node.expiresAt, this.#clock.now());
+    else if (!this.#unref && this.#isAlone(node)) this.#timer?.ref();
   }
 
   /** Takes a node out; nothing happens when it is not in the queue. */
   remove(node: DeadlineNode): void {
+    if (node.queuePlace >= 0) this.#heap.remove(node);
+    else if (!this.#removeFromList(node)) return;
+    if (this.#isEmpty) this.#timer?.unref();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#first === undefined && this.#heap.first === undefined;
+  }
+
+  #isAlone(node: DeadlineNode): boolean {
+    return this.#first === node && this.#last === node && this.#heap.first === undefined;
+  }
+
+  /** The node that is due first. */
+  get #earliest(): DeadlineNode | undefined {
+    const listed = this.#first;
+    const heaped = this.#heap.first;
+    if (listed === undefined || heaped === undefined) return listed ?? heaped;
+    return heaped.expiresAt < listed.expiresAt ? heaped : listed;
+  }
+
+  /** False: its place is too far from the end. */
+  #addToList(node: DeadlineNode): boolean {
+    let before = this.#last;
+    for (let left = LONGEST_WALK; before !== undefined && before.expiresAt > node.expiresAt;) {
+      if (left === 0) return false;
+      left -= 1;
+      before = before.queuePrevious;
+    }
+    const after = before === undefined ? this.#first : before.queueNext;
+    node.queuePrevious = before;
+    node.queueNext = after;
+    if (before === undefined) this.#first = node;
+    else before.queueNext = node;
+    if (after === undefined) this.#last = node;
+    else after.queuePrevious = node;
+    return true;
+  }
+
+  /** False: it is not there. */
+  #removeFromList(node: DeadlineNode): boolean {
     const { queueNext, queuePrevious } = node;
-    if (queuePrevious === undefined && this.#first !== node) return;
+    if (queuePrevious === undefined && this.#first !== node) return false;
     if (queueNext === undefined) this.#last = queuePrevious;
     else queueNext.queuePrevious = queuePrevious;
     if (queuePrevious === undefined) this.#first = queueNext;
     else queuePrevious.queueNext = queueNext;
     node.queueNext = undefined;
     node.queuePrevious = undefined;
-    if (this.#first === undefined) this.#timer?.unref();
+    return true;
   }
 
   #arm(at: number, now: number): void {
@@ -83,7 +122,7 @@ export class DeadlineQueue {
     const lateBy = now - this.#wakeAt;
     this.#timer = undefined;
     this.#wakeAt = Infinity;
-    if (this.#first === undefined) {
+    if (this.#isEmpty) {
       this.#letLoopRun = true;
       return;
     }
@@ -93,11 +132,25 @@ export class DeadlineQueue {
       return;
     }
     this.#letLoopRun = true;
-    for (let node = this.#first; node !== undefined && node.expiresAt <= now; node = this.#first) {
+    // What is added meanwhile needs no timer of its own: one is armed when all that is due has gone.
+    this.#wakeAt = -Infinity;
+    try {
+      this.#expireUntil(now);
+    } finally {
+      this.#wakeAt = Infinity;
+      const next = this.#earliest;
+      if (next !== undefined && next.expiresAt < Infinity) this.#arm(next.expiresAt, now);
+    }
+  };
+
+  #expireUntil(now: number): void {
+    for (
+      let node = this.#earliest;
+      node !== undefined && node.expiresAt <= now;
+      node = this.#earliest
+    ) {
       this.remove(node);
       node.expire();
     }
-    const first = this.#first as DeadlineNode | undefined;
-    if (first !== undefined && first.expiresAt < this.#wakeAt) this.#arm(first.expiresAt, now);
-  };
+  }
 }

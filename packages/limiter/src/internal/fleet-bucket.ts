@@ -117,6 +117,7 @@ class Question implements DeadlineNode {
   readonly expiresAt: number;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
+  queuePlace = -1;
   #then: ((answer: Answer | undefined) => void) | undefined;
 
   constructor(expiresAt: number, then: (answer: Answer | undefined) => void) {

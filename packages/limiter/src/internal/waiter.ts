@@ -15,6 +15,7 @@ export class Waiter implements WaitNode, DeadlineNode {
   expiresAt: number = Infinity;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
+  queuePlace = -1;
 
   constructor(attempt: Attempt, index: number, onExpire: (waiter: Waiter) => void) {
     this.attempt = attempt;

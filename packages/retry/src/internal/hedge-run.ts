@@ -9,6 +9,7 @@ export class HedgeRun implements DeadlineNode {
   expiresAt = 0;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
+  queuePlace = -1;
   /** How long to wait for each hedge, in milliseconds. */
   readonly delayMs: number;
   /** How many hedges were started. */

@@ -15,6 +15,7 @@ export class TimedCall implements DeadlineNode {
   expiresAt: number;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
+  queuePlace = -1;
   /** Whether the caller has its answer, or the call has settled. */
   isOver = false;
   /** What the caller was answered with, before the callee settled. */
