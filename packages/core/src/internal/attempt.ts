@@ -107,6 +107,7 @@ export class Attempt {
     return this.annex === undefined ? 0 : this.annex.number;
   }
 
+  /** The stage that repeats its inside counts its own tries: the first is 0. */
   set number(value: number) {
     if (value !== this.number) this.needAnnex().number = value;
   }

@@ -15,7 +15,7 @@ export const IS_PARKED = 4;
 /** It is over, with the error in `outcome`, or with the value. */
 export const SETTLED = 8;
 /** With {@link SETTLED}: with a value. */
-export const WENT_WELL = 16;
+const WENT_WELL = 16;
 /** Somebody listened to `onSuccess` or `onFailure` when it began. */
 export const LISTENED = 32;
 
