@@ -1,8 +1,6 @@
-import { breakerPresets, circuitBreaker } from '@fournines/breaker';
-import { type Component, compose, fallback } from '@fournines/core';
-import { throwIfNotOk } from '@fournines/error-classification';
-import { retry } from '@fournines/retry';
-import { timeout } from '@fournines/timeout';
+import { breakerPresets, circuitBreakers } from '@fournines/breaker';
+import { type Component, fallback } from '@fournines/core';
+import { resilientFetch } from '@fournines/fetch';
 import { type Answer, fallbackAnswer, isDependencyFailure } from './answer.ts';
 
 /** A text for a post. */
@@ -12,42 +10,53 @@ export interface Content {
 
 /** The LLM service, each call behind its policies. */
 export interface Llm {
-  readonly policies: Component;
+  readonly policies: readonly Component[];
   generate(prompt: string, signal?: AbortSignal): Promise<Answer<Content>>;
 }
 
 /** The LLM service at `url`. */
 export function llm(url: string, enableFallbacks: boolean): Llm {
-  const policies = compose(
-    fallback(
-      (error) => enableFallbacks && isDependencyFailure(error),
-      (error) => fallbackAnswer<Content>(TEMPLATE, error),
-      { name: 'llm-fallback' },
-    ),
-    timeout({ name: 'llm-total', duration: 15_000 }),
-    retry({ name: 'llm-retry', maxAttempts: 2, maxServerDelay: 1_000 }),
+  const breakers = circuitBreakers(
     // Longer than a call may take: while the circuit is open, nobody waits for it.
-    circuitBreaker({ ...breakerPresets.llm, name: 'llm', resetTimeout: 20_000 }),
-    timeout({ name: 'llm-attempt', duration: 8_000 }),
+    () => ({ ...breakerPresets.llm, name: 'llm', resetTimeout: 20_000 }),
+    { name: 'llm' },
+  );
+  // Health shows the circuit from the start on, not only after the first call.
+  breakers.for(new URL(url).origin);
+  const api = resilientFetch(fetch, {
+    name: 'llm',
+    timeout: 15_000,
+    attemptTimeout: 8_000,
+    retry: { maxAttempts: 2, maxServerDelay: 1_000 },
+    breaker: breakers,
+    // Writing the same text twice costs tokens and harms nobody.
+    idempotent: true,
+    deadlineHeader: 'envoy',
+  });
+  const standIn = fallback(
+    (error) => enableFallbacks && isDependencyFailure(error),
+    (error) => fallbackAnswer<Content>(TEMPLATE, error),
+    { name: 'llm-fallback' },
   );
   return {
-    policies,
-    generate: (prompt, signal) =>
-      policies.execute(
-        async (context): Promise<Answer<Content>> => {
-          const response = await fetch(`${url}/v1/chat/completions`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({
-              model: 'default',
-              messages: [{ role: 'user', content: prompt }],
-            }),
-            signal: context.signal,
-          });
-          return { data: readContent(await throwIfNotOk(response).json()) };
-        },
-        // Writing the same text twice costs tokens and harms nobody.
-        { signal, idempotent: true },
+    policies: [standIn, api],
+    generate: (prompt, caller) =>
+      standIn.execute(
+        ({ signal }): Promise<Answer<Content>> =>
+          api.read(
+            `${url}/v1/chat/completions`,
+            {
+              method: 'POST',
+              headers: { 'content-type': 'application/json' },
+              body: JSON.stringify({
+                model: 'default',
+                messages: [{ role: 'user', content: prompt }],
+              }),
+              signal,
+            },
+            async (response) => ({ data: readContent(await response.json()) }),
+          ),
+        caller,
       ),
   };
 }
