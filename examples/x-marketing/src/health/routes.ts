@@ -61,7 +61,8 @@ async function describe({ database, xApi, llm }: Dependencies) {
 }
 
 function summary(components: readonly Component[]) {
-  const policies = components.flatMap(leaves).map((policy) => {
+  // Two fetches may share a circuit.
+  const policies = [...new Set(components.flatMap(leaves))].map((policy) => {
     const { status, state, counts } = policy.snapshot();
     return {
       kind: policy.kind,
