@@ -6,8 +6,11 @@ async function* inPieces(text: string, size: number): AsyncGenerator<Uint8Array,
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-const read = (text: string, size: number): Promise<string[]> =>
-  Array.fromAsync(serverSentEvents(inPieces(text, size)));
+async function read(text: string, size: number): Promise<string[]> {
+  const events: string[] = [];
+  for await (const data of serverSentEvents(inPieces(text, size))) events.push(data);
+  return events;
+}
 
 describe('serverSentEvents', () => {
   const stream =
