@@ -6,6 +6,7 @@ import {
   HELD,
   type Outcome,
   StagedPolicy,
+  disposeResult,
   withoutStack,
 } from '@fournines/core/authoring';
 import { type HedgeOptions, type HedgeRules, checkHedgeOptions } from './hedge-options.ts';
@@ -13,7 +14,6 @@ import type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { askedDelay, classifySafely } from './internal/classify-safely.ts';
-import { disposeResult } from './internal/dispose-result.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
 import { LatencyWindow } from './internal/latency-window.ts';
 import { isLimitRefusal } from './internal/limit-refusal.ts';

@@ -4,6 +4,7 @@ import {
   ComponentEvents,
   HELD,
   StagedPolicy,
+  disposeResult,
   reportOnce,
 } from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
@@ -11,7 +12,6 @@ import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { type DelaySource, objection, spreadDelay } from './internal/delay-plan.ts';
-import { disposeResult } from './internal/dispose-result.ts';
 import { type Failure, RetryBackoffContext, RetryRun } from './internal/retry-run.ts';
 import { isUsedBody } from './internal/used-body.ts';
 import { type RetryOptions, type RetryRules, checkRetryOptions } from './retry-options.ts';
