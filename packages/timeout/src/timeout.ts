@@ -18,6 +18,7 @@ import {
   StagedPolicy,
   coarseNow,
   deadlineAt,
+  disposeResult,
   reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
@@ -198,6 +199,7 @@ export class Timeout
     // goes on, that is its to report.
     const isPrompt = this.clock.now() - call.answeredAt < PROMPT_MS;
     if (!outcome.ok && isPrompt && isOnlyTheAbort(outcome.error, call.answeredWith)) return;
+    if (outcome.ok) disposeResult(outcome.value);
     this.#countLate(call, outcome);
   }
 
