@@ -133,8 +133,10 @@ export class Timeout
   success(_value: unknown, token: unknown): void {
     const call = token as TimedCall;
     this.#leave(call);
-    if (call.answeredWith === undefined) this.#tally.inTime(call);
-    else this.#tally.late(call, { ok: true, value: undefined });
+    // A value that comes after the abort, and that the caller still gets, is neither slow nor late.
+    if (call.answeredWith !== undefined) return;
+    this.#tally.measure(call);
+    this.#tally.inTime(call);
   }
 
   failure(
@@ -147,6 +149,7 @@ export class Timeout
     const { answeredWith } = call;
     this.#leave(call);
     if (answeredWith === undefined) {
+      // How long the work takes, a failure does not say: it is not measured.
       this.#tally.inTime(call);
       return undefined;
     }
@@ -159,6 +162,7 @@ export class Timeout
     const call = token as TimedCall;
     if (call.isOver) return;
     if (!this.answersEarly) {
+      call.answeredWith ??= reason;
       call.stopWaiting();
       return;
     }
@@ -194,6 +198,7 @@ export class Timeout
 
   #refuse(attempt: Attempt): typeof REFUSED {
     const error = withoutStack(() => new DeadlineExceededError(this.name));
+    if (this.#options.captureStack) setStack(error, callerStack());
     this.#tally.timeout(error, 0);
     return attempt.refuse(error);
   }
