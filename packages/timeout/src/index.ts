@@ -13,6 +13,7 @@ export {
   deadlineOf,
 } from '@fournines/core';
 export {
+  type DeadlineAcceptOptions,
   type DeadlineHeader,
   type DeadlineHeaderOptions,
   type DeadlineHeaderStyle,
