@@ -6,8 +6,8 @@ export interface ResponseLike {
   readonly status: number;
   /** Its headers, for `Retry-After`. */
   readonly headers: HeadersWithGet;
-  /** Its body. */
-  readonly body: object | null;
+  /** Its body: a web stream, a Node stream, or none. */
+  readonly body?: object | null | undefined;
 }
 
 /** Any fetch: the global one, undici's, your own. */

@@ -6,11 +6,10 @@ import {
   stream,
   worstStatus,
 } from '@fournines/core';
-import { checkFunction, nextName } from '@fournines/core/authoring';
+import { checkBoolean, checkFunction, disposeResult, nextName } from '@fournines/core/authoring';
 import type { AnyFetch, ResilientInit, ResilientStreamInit } from './any-fetch.ts';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
-import { releaseBody } from './internal/release-body.ts';
 import { type ResilientFetchOptions, checkFetchOptions } from './options.ts';
 
 /** A fetch with policies around it, and a component that can be watched. */
@@ -80,6 +79,8 @@ export function resilientFetch<F extends AnyFetch>(
 
   const prepare = (input: unknown, init: InitLike): OutgoingRequest => {
     const { idempotent = rules.idempotent, ...own } = init;
+    // A string would be taken for yes: what is repeated by mistake does harm.
+    if (idempotent !== undefined) checkBoolean('resilientFetch: init.idempotent', idempotent);
     const { deadlineHeader } = rules;
     return new OutgoingRequest(input, own, {
       idempotent,
@@ -119,7 +120,7 @@ export function resilientFetch<F extends AnyFetch>(
       try {
         return await reader(response);
       } finally {
-        releaseBody(response.body);
+        disposeResult(response);
       }
     };
     try {
@@ -138,15 +139,16 @@ export function resilientFetch<F extends AnyFetch>(
         const { body } = await request.send(send, context);
         return body ?? nothing();
       } catch (error) {
-        releaseBody(request.responseOf(error)?.body);
+        disposeResult(request.responseOf(error));
         throw error;
       }
     };
-    return stream(request.isOneShot ? once : policy, open, {
+    const chunks = stream(request.isOneShot ? once : policy, open, {
       ...request.call,
       ...(idle === undefined ? {} : { idle }),
       ...(rules.clock === undefined ? {} : { clock: rules.clock }),
     });
+    return request.isCopied ? afterFirst(chunks, () => request.end()) : chunks;
   };
 
   const members = {
@@ -172,4 +174,22 @@ interface StreamInitLike extends InitLike {
 /** The body of a response that has none. */
 function nothing(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+/** Calls `done` when the first chunk, or what came in its place, is there: no attempt follows that. */
+function afterFirst<T>(chunks: AsyncIterable<T>, done: () => void): AsyncIterable<T> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let isFirst = true;
+      try {
+        for await (const chunk of chunks) {
+          if (isFirst) done();
+          isFirst = false;
+          yield chunk;
+        }
+      } finally {
+        done();
+      }
+    },
+  };
 }
