@@ -21,11 +21,18 @@ export function signalOf(attempt: Attempt): AbortSignal {
   attempt.needAnnex().controller = controller;
   // Its listeners run in the call's own context, whoever aborts it.
   if (abortsInside) attempt.bindContext();
-  const deadline = deadlineOutside(attempt, attempt.pipeline.stages.length);
-  if (deadline !== undefined) carryDeadline(signal, deadline);
+  refreshDeadline(attempt);
   if (attempt.isAborted(NOT_ABORTED)) controller.abort(attempt.abortReason);
   else watchCaller(root);
   return signal;
+}
+
+/** Has the signal, if it was made already, carry the deadline of the stages entered by now. */
+export function refreshDeadline(attempt: Attempt): void {
+  const signal = attempt.annex?.controller?.signal;
+  if (signal === undefined) return;
+  const deadline = deadlineOutside(attempt, attempt.entered);
+  if (deadline !== undefined) carryDeadline(signal, deadline);
 }
 
 /** Remembers the asynchronous context in which an attempt began. */

@@ -1,3 +1,4 @@
+import { refreshDeadline } from './attempt-signal.ts';
 import type { Attempt } from './attempt.ts';
 import type { Step } from './pipeline.ts';
 import { reportOnce } from './report-once.ts';
@@ -103,6 +104,8 @@ function enterStages(attempt: Attempt, from: number): boolean {
     }
     attempt.entered = i + 1;
   }
+  // A stage, or a function of the user's that it asked, may have read the signal on the way in.
+  if (attempt.annex !== undefined) refreshDeadline(attempt);
   return attempt.abortScope === NOT_ABORTED || turnBack(attempt, last);
 }
 
