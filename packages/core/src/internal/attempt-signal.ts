@@ -21,7 +21,7 @@ export function signalOf(attempt: Attempt): AbortSignal {
   attempt.needAnnex().controller = controller;
   // Its listeners run in the call's own context, whoever aborts it.
   if (abortsInside) attempt.bindContext();
-  refreshDeadline(attempt);
+  carryOwnDeadline(attempt, signal);
   if (attempt.isAborted(NOT_ABORTED)) controller.abort(attempt.abortReason);
   else watchCaller(root);
   return signal;
@@ -29,8 +29,11 @@ export function signalOf(attempt: Attempt): AbortSignal {
 
 /** Has the signal, if it was made already, carry the deadline of the stages entered by now. */
 export function refreshDeadline(attempt: Attempt): void {
-  const signal = attempt.annex?.controller?.signal;
-  if (signal === undefined) return;
+  const controller = attempt.annex?.controller;
+  if (controller !== undefined) carryOwnDeadline(attempt, controller.signal);
+}
+
+function carryOwnDeadline(attempt: Attempt, signal: AbortSignal): void {
   const deadline = deadlineOutside(attempt, attempt.entered);
   if (deadline !== undefined) carryDeadline(signal, deadline);
 }

@@ -185,7 +185,7 @@ function pass(
       }
       return false;
     }
-    if ((attempt.state & LISTENED) !== 0) step.contract?.settled(ok, outcome, attempt);
+    if ((attempt.state & LISTENED) !== 0) stage.contract?.settled(ok, outcome, attempt);
     const hook = ok ? step.success : step.failure;
     try {
       const taken = hook?.call(stage, outcome, attempt.tokenAt(i), attempt, i, via);
