@@ -40,7 +40,7 @@ function carryOwnDeadline(attempt: Attempt, signal: AbortSignal): void {
 
 /** Remembers the asynchronous context in which an attempt began. */
 export function rememberContext(attempt: Attempt): void {
-  attempt.needAnnex().resource ??= new AsyncResource('FourninesCall', RESOURCE);
+  attempt.resource ??= new AsyncResource('FourninesCall', RESOURCE);
 }
 
 /** The earliest deadline that the caller, or the stages outside of `index`, set. */
