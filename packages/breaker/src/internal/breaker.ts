@@ -22,7 +22,7 @@ import type { TripReport } from '../trip-report.ts';
 import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
 import { Circuit } from './circuit.ts';
-import type { OpenGate } from './circuit-parts.ts';
+import type { CircuitHome } from './circuit-parts.ts';
 import { settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
@@ -37,7 +37,7 @@ export class Breaker
   #options: CircuitBreakerOptions;
   #operator: (() => void) | undefined;
 
-  constructor(options: CircuitBreakerOptions, gate?: OpenGate) {
+  constructor(options: CircuitBreakerOptions, home?: CircuitHome) {
     const settings = settingsOf(options);
     super('circuit-breaker', options);
     this.#options = options;
@@ -48,7 +48,7 @@ export class Breaker
         clock: this.clock,
         random: options.random ?? Math.random,
         events: this.#events,
-        gate,
+        home,
         fleet: options.fleet,
       },
       settings,

@@ -78,7 +78,7 @@ export class Circuit {
     if (initial !== undefined) this.#import(initial);
     if (parts.fleet !== undefined) {
       this.#fleet = new FleetLink(parts.fleet, {
-        name: parts.name,
+        name: parts.home?.fleetName ?? parts.name,
         openedElsewhere: (opening) => this.#openedElsewhere(opening),
         closedElsewhere: () => this.#closedElsewhere(),
       });
@@ -206,6 +206,11 @@ export class Circuit {
     this.#fleet?.leave();
   }
 
+  /** After it has left. */
+  joinFleet(): void {
+    this.#fleet?.join();
+  }
+
   export(): ExportedCircuit {
     const now = this.time.exact();
     const wall = this.#parts.clock.wall();
@@ -242,10 +247,15 @@ export class Circuit {
 
   #join(now: number): Admission {
     const period = this.#period;
-    const admission = period.currentAt(now) ?? period.beginTick(now, this.#stalls.before());
+    const admission = period.currentAt(now) ?? this.#beginTick(now);
     admission.size += 1;
     this.inFlight += 1;
     return admission;
+  }
+
+  #beginTick(now: number): Admission {
+    this.#parts.home?.used();
+    return this.#period.beginTick(now, this.#stalls.before());
   }
 
   #admitSlowly(call: CallOptions | undefined): Admission | undefined {
@@ -445,7 +455,7 @@ export class Circuit {
   }
 
   #mayOpen(): boolean {
-    return this.#state !== 'closed' || this.#parts.gate?.mayOpen() !== false;
+    return this.#state !== 'closed' || this.#parts.home?.mayOpen() !== false;
   }
 
   #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
@@ -487,7 +497,9 @@ export class Circuit {
   /** Begins a new generation: what was admitted before moves nothing any more. */
   #begin(state: 'closed' | 'open' | 'half-open'): void {
     const change = Number(state !== 'closed') - Number(this.#state !== 'closed');
-    if (change === 1 || change === -1) this.#parts.gate?.count(change);
+    const { home } = this.#parts;
+    if (change === 1 || change === -1) home?.count(change);
+    if (state !== 'closed' || this.#probes !== undefined || this.#isolation.isActive) home?.used();
     this.#state = state;
     this.#generation += 1;
     this.#probes = undefined;

@@ -5,12 +5,16 @@ const LONGEST_LEASE_MS = 30_000;
 
 /** One circuit's tie to its fleet: who probes is decided by a lease, and no call waits for it. */
 export class FleetLink {
-  readonly #seat: FleetSeat;
+  readonly #fleet: Fleet;
+  readonly #member: FleetMember;
+  #seat: FleetSeat;
   #lease: 'held' | 'asked' | undefined;
   /** A lease that was asked for in an earlier state is not one. */
   #round = 0;
 
   constructor(fleet: Fleet, member: FleetMember) {
+    this.#fleet = fleet;
+    this.#member = member;
     this.#seat = fleet.join(member);
   }
 
@@ -48,5 +52,10 @@ export class FleetLink {
 
   leave(): void {
     this.#seat.leave();
+  }
+
+  /** After it has left. */
+  join(): void {
+    this.#seat = this.#fleet.join(this.#member);
   }
 }
