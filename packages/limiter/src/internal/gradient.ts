@@ -1,3 +1,4 @@
+import { chanceOf } from './chance.ts';
 import type { Bounds, Concurrency } from './concurrency.ts';
 
 /** How many durations make one decision, and how few do when they are slow to come. */
@@ -169,7 +170,8 @@ export class Gradient implements Concurrency {
     this.#isProbing = false;
     this.#sinceProbe = 0;
     const pause = Math.max(PROBE_EVERY_MS, (now - this.#probeStartedAt) * PROBE_SHARE);
-    this.#nextProbeAt = now + pause * (0.75 + this.#random() / 2);
+    this.#nextProbeAt =
+      now + pause * (0.75 + chanceOf(this.#random, 'adaptiveLimit: random', 0.5) / 2);
     const gradient = clamp((TOLERANCE * this.#unhindered) / this.#medianBefore, 0.1, 1);
     this.#set(this.#limitBefore * gradient);
     this.#highest = this.#limit;
