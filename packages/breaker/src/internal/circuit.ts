@@ -266,8 +266,8 @@ export class Circuit {
       const remaining = this.#openedAt + this.#breakMs - now;
       if (remaining > 0) return this.#refuse('open', remaining);
       if (!mayProbe(this.settings, call)) return this.#refuse('open', 0);
-      if (this.#fleet?.mayProbe(this.#leaseMs, (ms) => this.#stayOpen(ms)) === false) {
-        return this.#refuse('open', this.#fleet.deadline);
+      if (this.#fleet?.mayProbe((ms) => this.#waitForOthers(ms)) === false) {
+        return this.#refuse('open', this.#fleet.retryAfterMs);
       }
       if (this.#state === 'open') this.#halfOpen('open', 'probing');
     }
@@ -284,6 +284,10 @@ export class Circuit {
     if (!probes.hasRoom || !mayProbe(this.settings, call)) {
       return this.#refuse('half-open', probes.waitMs(now));
     }
+    if (this.#fleet?.mayProbe(() => {}) === false) {
+      return this.#refuse('half-open', this.#fleet.retryAfterMs);
+    }
+    this.#fleet?.probes(this.#leaseMs);
     this.inFlight += 1;
     return probes.send(now, this.#stalls.before());
   }
@@ -454,6 +458,11 @@ export class Circuit {
     this.#breakMs = ms;
   }
 
+  /** Another process probes. The break is as long as it was: a probe's lease is taken from it. */
+  #waitForOthers(ms: number): void {
+    if (this.#state === 'open') this.#openedAt = this.time.exact() + ms - this.#breakMs;
+  }
+
   #mayOpen(): boolean {
     return this.#state !== 'closed' || this.#parts.home?.mayOpen() !== false;
   }
@@ -504,7 +513,7 @@ export class Circuit {
     this.#generation += 1;
     this.#probes = undefined;
     this.#refusals.last = undefined;
-    this.#fleet?.begin();
+    this.#fleet?.begin(state);
     this.#period.begin(this.#generation, this.settings);
     this.#isPlain = state === 'closed' && !this.#isolation.isActive && this.#rampUntil === 0;
     this.since = this.#parts.clock.now();
