@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
 import { bulkhead } from '@fournines/limiter';
@@ -218,6 +219,33 @@ test('maxOpenRatio: no more than that share opens, one in any case', async () =>
   const single = group({ maxOpenRatio: 0.1 });
   await trip(single, 'only');
   expect(single.get('only')?.state).toBe('open');
+});
+
+test('a trip that maxOpenRatio does not allow is counted and told, once for as long as the rule holds', async () => {
+  const policy = group({ maxOpenRatio: 0.5 });
+  const a = policy.for('a');
+  const b = policy.for('b');
+  policy.for('c');
+  const told: string[] = [];
+  const seen = (): void => void told.push('on the channel');
+  subscribe('fournines:circuit-breaker:trip-withheld', seen);
+  b.onTripWithheld(({ trip }) => told.push(`${trip.inequality}, ${String(trip.error)}`));
+  const withheld = (): number => b.snapshot().counts.withheld;
+  await trip(policy, 'a');
+  for (let i = 0; i < 3; i++) await trip(policy, 'b');
+  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['closed', 1, 0]);
+  expect(told).toEqual([
+    '1 failures in a row >= failureThreshold 1, Error: down',
+    'on the channel',
+  ]);
+
+  await call(policy, 'b');
+  await trip(policy, 'b');
+  expect(withheld()).toBe(2);
+  a.reset();
+  await trip(policy, 'b');
+  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['open', 2, 1]);
+  unsubscribe('fournines:circuit-breaker:trip-withheld', seen);
 });
 
 test('a function that throws, or gives nonsense, leaves the key with default options', async () => {

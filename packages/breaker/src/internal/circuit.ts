@@ -63,6 +63,8 @@ export class Circuit {
   #openings = 0;
   #cause: unknown;
   #rampUntil = 0;
+  /** It would be open, and that has been told. */
+  #isWithheld = false;
   #done: Admission | undefined;
   #spared: Admission | undefined;
 
@@ -403,7 +405,8 @@ export class Circuit {
   #judge(exemplar: unknown): void {
     const { numbers } = this.#period;
     const rule = brokenRule(this.settings, numbers, this.#rampUntil > 0);
-    if (rule !== undefined) this.#open(rule, numbers, exemplar);
+    if (rule === undefined) this.#isWithheld = false;
+    else this.#open(rule, numbers, exemplar);
   }
 
   #decide(probes: Probes, exemplar: unknown): void {
@@ -426,7 +429,8 @@ export class Circuit {
   // Transitions.
 
   #open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
-    if (!this.#mayOpen()) return;
+    const mayOpen = this.#mayOpen();
+    if (!mayOpen && this.#isWithheld) return;
     const attempt = this.#openings;
     const trip: TripReport = {
       rule,
@@ -435,6 +439,7 @@ export class Circuit {
       failures: this.#probes?.categories ?? this.#period.categories,
       ...(error === undefined ? {} : { error }),
     };
+    if (!mayOpen) return this.#withhold(trip);
     const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
     const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
     this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
@@ -467,12 +472,23 @@ export class Circuit {
     return this.#state !== 'closed' || this.#parts.home?.mayOpen() !== false;
   }
 
+  /** Once for as long as rules hold: the calls that go on failing are no news. */
+  #withhold(trip: TripReport): void {
+    this.#isWithheld = true;
+    this.counts.withheld += 1;
+    const { events, clock } = this.#parts;
+    if (events.wants('trip-withheld')) {
+      events.emit({ type: 'trip-withheld', at: clock.now(), trip });
+    }
+  }
+
   #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
-    if (this.#isolation.isActive || !this.#mayOpen()) return;
+    if (this.#isolation.isActive) return;
     if (this.#state === 'open' && this.retryAfterMs >= breakMs) return;
     const line = `another process opened it: ${trip.inequality}`;
     const report: TripReport = { ...trip, rule: 'fleet', inequality: line };
-    this.#openFor(breakMs, openings, report, 'fleet');
+    if (this.#mayOpen()) this.#openFor(breakMs, openings, report, 'fleet');
+    else if (!this.#isWithheld) this.#withhold(report);
   }
 
   #closedElsewhere(): void {
@@ -512,6 +528,7 @@ export class Circuit {
     this.#state = state;
     this.#generation += 1;
     this.#probes = undefined;
+    this.#isWithheld = false;
     this.#refusals.last = undefined;
     this.#fleet?.begin(state);
     this.#period.begin(this.#generation, this.settings);
