@@ -93,6 +93,18 @@ describe('rateLimit with Redis', () => {
     await until(async () => (await redis.exists('short')) === 0);
   });
 
+  it('keeps what was used up when it is resized, in calls and not in time', async () => {
+    const policy = make(await ready(connect()), { limit: 1, interval: 60_000, burst: 10 });
+    expect(await admittedOf([policy], 20)).toBe(10);
+    policy.resize(100, 100);
+    const up = await admittedOf([policy], 200);
+    expect(up).toBeGreaterThanOrEqual(90);
+    expect(up).toBeLessThan(95);
+    policy.resize(1, 1);
+    const refusal = await policy.tryAcquire();
+    expect(refusal.granted ? undefined : refusal.retryAfterMs).toBeLessThanOrEqual(60_000);
+  });
+
   it('finds its script again after Redis was restarted', async () => {
     await using own = await startRedis();
     const policy = make(await ready(connect(own.url)), { limit: 100 });
