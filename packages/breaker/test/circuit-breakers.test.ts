@@ -242,9 +242,12 @@ test('a trip that maxOpenRatio does not allow is counted and told, once for as l
   await call(policy, 'b');
   await trip(policy, 'b');
   expect(withheld()).toBe(2);
+  b.reset();
+  await trip(policy, 'b');
+  expect(withheld()).toBe(3);
   a.reset();
   await trip(policy, 'b');
-  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['open', 2, 1]);
+  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['open', 3, 1]);
   unsubscribe('fournines:circuit-breaker:trip-withheld', seen);
 });
 

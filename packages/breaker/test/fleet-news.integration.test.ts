@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { circuitBreakers, fleet } from '../src/index.ts';
+import { type CircuitBreakers, circuitBreakers, fleet } from '../src/index.ts';
 import { type Process, call, fail, processes, sick, startFleets, until } from './fleet-process.ts';
 
 let end: () => Promise<void>;
@@ -20,6 +21,34 @@ test('the members of two groups on one fleet do not meet, those of one group do'
   await until(() => expect(others.get('acme')?.state).toBe('open'));
   expect(models.get('acme')?.state).toBe('closed');
   expect(await one.redis.exists(`${one.prefix}:state:tenants/acme`)).toBe(1);
+});
+
+test('a breaker that a group made and did not need is no member of the fleet', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const options = { failureThreshold: 1, fleet: two.fleet };
+  const other = circuitBreakers(() => options, { name: 'g' });
+  let depth = 0;
+  const nested: CircuitBreakers = circuitBreakers(
+    (key) => {
+      depth += 1;
+      if (depth === 1) nested.for(key);
+      return { failureThreshold: 1, fleet: one.fleet };
+    },
+    { name: 'g' },
+  );
+  nested.for('a');
+  let heard = 0;
+  const hear = (): void => void (heard += 1);
+  nested.for('a').onStateChange(hear);
+  const channels = ['state-change', 'trip-withheld'].map(
+    (type) => `fournines:circuit-breaker:${type}`,
+  );
+  for (const channel of channels) subscribe(channel, hear);
+  await other.execute(() => Promise.reject(sick), { key: 'a' }).catch(() => {});
+  await until(() => expect(nested.for('a').state).toBe('open'));
+  for (const channel of channels) unsubscribe(channel, hear);
+  // The one that tripped, on the channel; the one that heard of it, on the channel and here.
+  expect(heard).toBe(3);
 });
 
 test('a member that was dropped hears no news, and catches up when it comes back', async () => {
@@ -51,13 +80,22 @@ test('a circuit that stays open for good does so everywhere, also where it is he
   expect(late.retryAfterMs).toBe(Infinity);
 });
 
-test('a break of a fraction of a millisecond is told too', async () => {
+test('a break of a fraction of a millisecond, or of none, is told too', async () => {
   const [one, two] = (await processes(2)) as [Process, Process];
   const opened: string[] = [];
   two.breaker().onStateChange(({ to }) => opened.push(to));
   await fail(one.breaker({ resetTimeout: 60_000.5 }));
   await until(() => expect(opened).toEqual(['open']));
   await until(async () => expect(await one.redis.exists(`${one.prefix}:state:db`)).toBe(1));
+
+  const warnings: string[] = [];
+  const listen = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', listen);
+  await fail(one.breaker({ name: 'none', resetTimeout: 0 }));
+  await one.redis.ping();
+  await one.clock.advance(0);
+  process.off('warning', listen);
+  expect(warnings).toEqual([]);
 });
 
 test("a client that throws instead of rejecting changes no call's outcome", async () => {

@@ -156,6 +156,7 @@ describe('rateLimit with Redis', () => {
     expect(trying.state).toBe('fulfilled');
     own.resume();
     await redis.ping();
+    await clock.advance(0);
     expect(policy.snapshot().status).toBe('degraded');
     await clock.advance(5_000);
     await policy.execute(() => 'back');
