@@ -57,6 +57,8 @@ export class Gradient implements Concurrency {
   #isStarting = true;
   /** The median duration of unhindered calls; NaN before the first decision. */
   #unhindered = Number.NaN;
+  /** Whether a probe has measured it: what the first decision found may have waited already. */
+  #isMeasured = false;
   /** While probing: the median at twice the concurrency, and what the limit was. */
   #former = Number.NaN;
   #limitBefore = 0;
@@ -157,7 +159,8 @@ export class Gradient implements Concurrency {
   /** The median at half the concurrency is known. */
   #probed(median: number, now: number): void {
     const { min } = this.#bounds;
-    const isAsBefore = Math.abs(median - this.#unhindered) <= this.#unhindered * NOISE;
+    const isAsBefore =
+      this.#isMeasured && Math.abs(median - this.#unhindered) <= this.#unhindered * NOISE;
     const fell = median < this.#former * (1 - NOISE);
     if (!isAsBefore && fell && this.#limit > min) {
       this.#former = median;
@@ -167,6 +170,7 @@ export class Gradient implements Concurrency {
     // Two measures of the same thing are less noisy than one.
     if (isAsBefore) this.#unhindered = (this.#unhindered + median) / 2;
     else this.#unhindered = fell ? median : (median + this.#former) / 2;
+    this.#isMeasured = true;
     this.#isProbing = false;
     this.#sinceProbe = 0;
     const pause = Math.max(PROBE_EVERY_MS, (now - this.#probeStartedAt) * PROBE_SHARE);
