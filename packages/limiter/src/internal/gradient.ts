@@ -29,7 +29,7 @@ const REST = 4;
  * itself makes, and both climb together. Here the duration of an unhindered call is only measured
  * by a *probe*: concurrency is halved until the median no longer falls. At the start the calls of
  * the first decision stand in, and the limit doubles until calls wait for each other. A probe
- * follows soon, then every half minute while the limit is in use, and at once when findings
+ * follows soon and takes nothing for granted, for those calls may have waited already; then every half minute while the limit is in use, and at once when findings
  * contradict the last: calls are much faster than unhindered ones were, or the limit was halved and
  * calls are no faster for it. It starts from the concurrency that is in use, not from the limit, so
  * that it does slow something down.
