@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '@fournines/core';
 import { checkFunction, checkNumber, checkOptions, reportOnce } from '@fournines/core/authoring';
@@ -34,7 +35,7 @@ export interface FleetSubscriber {
   /** Calls the listener when the connection is ready, lost, or broken. */
   on(event: 'connect' | 'ready' | 'close' | 'error', listener: () => void): unknown;
   /** Its socket once it is connected. It is unreferenced: news of others keep no process alive. */
-  readonly stream?: { unref?(): unknown } | undefined;
+  readonly stream?: Partial<Pick<Socket, 'unref'>> | undefined;
   /** Ends the connection for good. */
   disconnect(): void;
 }
