@@ -1,0 +1,153 @@
+import type { CallOptions } from '@fournines/core';
+import { reportOnce } from '@fournines/core/authoring';
+import type { RetryRules } from '../retry-options.ts';
+import type { GiveUpReason } from '../retry-policy.ts';
+import { breakerRefusal } from './breaker-refusal.ts';
+import { askedDelay, classifySafely } from './classify-safely.ts';
+import { type DelaySource, objection, spreadDelay } from './delay-plan.ts';
+import { RetryBackoffContext } from './retry-backoff-context.ts';
+import type { RetryRun } from './retry-run.ts';
+import { isUsedBody } from './used-body.ts';
+
+/** The wait when a backoff throws or returns no usable delay. */
+const SAFE_DELAY_MS = 30_000;
+
+/** A reason not to retry, or none; a promise of it where the user's `shouldRetry` returned one. */
+export type Verdict = GiveUpReason | undefined | Promise<GiveUpReason | undefined>;
+
+/**
+ * Decides what becomes of an attempt that did not go well, before anything is waited for: whether
+ * it is retried at all, and after how long.
+ */
+export class RetryJudge {
+  readonly #rules: RetryRules;
+
+  constructor(rules: RetryRules) {
+    this.#rules = rules;
+  }
+
+  /** `unknown`: the user's function threw, so it is a failure that is not retried. */
+  isFailure(value: unknown): boolean | 'unknown' {
+    const { isFailure, handle } = this.#rules;
+    const judge = isFailure ?? handle?.resultFilter;
+    if (judge === undefined) return false;
+    try {
+      return judge(value) === true;
+    } catch (thrown) {
+      reportOnce(judge, handle === undefined ? 'retry: isFailure' : 'retry: handle', thrown);
+      return 'unknown';
+    }
+  }
+
+  /** The reason why a value that is a failure is not retried, if there is one. */
+  ofValue(run: RetryRun, isFailure: true | 'unknown'): GiveUpReason | undefined {
+    if (run.isAborted) return 'aborted';
+    if (isFailure === 'unknown') return 'not-retryable';
+    if (this.#rules.handle !== undefined || this.#isIdempotent(run.attempt.call)) return undefined;
+    return 'not-idempotent';
+  }
+
+  /** The reason why an error as such is not retried, if there is one. */
+  ofError(run: RetryRun): Verdict {
+    const { handle, shouldRetry } = this.#rules;
+    const error = run.outcome;
+    const classification = classifySafely('retry', this.#rules.classify, error);
+    run.classification = classification;
+    if (handle !== undefined) {
+      try {
+        return reasonOf(handle.errorFilter(error));
+      } catch (thrown) {
+        reportOnce(handle.errorFilter, 'retry: handle', thrown);
+        return 'not-retryable';
+      }
+    }
+    const idempotent = this.#isIdempotent(run.attempt.call);
+    if (shouldRetry !== undefined) {
+      try {
+        const { number: attempt } = run;
+        const { call } = run.attempt;
+        const wish = shouldRetry(error, { attempt, classification, idempotent, call });
+        return typeof wish === 'boolean' ? reasonOf(wish) : wishOf(shouldRetry, wish);
+      } catch (thrown) {
+        reportOnce(shouldRetry, 'retry: shouldRetry', thrown);
+        return 'not-retryable';
+      }
+    }
+    if (classification.retryable === 'no') return 'not-retryable';
+    return classification.retryable === 'yes' || idempotent ? undefined : 'not-idempotent';
+  }
+
+  /** Looks at what is left to look at, last of all at the budget: either there is a reason to give up, or a delay in `run`. */
+  plan(run: RetryRun, refused: GiveUpReason | undefined): GiveUpReason | undefined {
+    const rules = this.#rules;
+    const { classification } = run;
+    const openFor = classification === undefined ? undefined : breakerRefusal(classification.error);
+    const asked = openFor ?? askedDelay(classification);
+    run.retryAfterMs = asked;
+    if (refused !== undefined) return refused;
+    if (!isRepeatable(run)) return 'consumed';
+    if (run.attempts >= rules.maxAttempts) return 'attempts';
+
+    const bounds = {
+      remainingMs: run.attempt.deadlineOutside(run.index)?.remainingMs,
+      minAttemptTime: rules.minAttemptTime,
+      maxServerDelay: rules.maxServerDelay,
+    };
+    const source = sourceOf(openFor, asked);
+    let delayMs = asked ?? 0;
+    // A breaker that probes at once says 0: its clients come back by their own backoff.
+    if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, source);
+    else run.step = undefined;
+    const reason = objection(source, delayMs, bounds);
+    if (reason !== undefined) return reason;
+    run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, bounds, rules.random);
+    return rules.budget?.tryWithdraw() === false ? 'budget' : undefined;
+  }
+
+  /** The policy's own delay. A server that asks for none gets its retry at once. */
+  #backOff(run: RetryRun, source: DelaySource): number {
+    if (source === 'server') return 0;
+    const { backoff, random } = this.#rules;
+    try {
+      const step = (run.step ?? backoff).next(new RetryBackoffContext(run, random));
+      run.step = step;
+      const { duration } = step;
+      if (typeof duration === 'number' && duration >= 0 && duration < Infinity) return duration;
+      throw new RangeError(
+        `its duration must be a number >= 0 and finite, got ${String(duration)}`,
+      );
+    } catch (thrown) {
+      reportOnce(backoff, 'retry: backoff', thrown);
+      return SAFE_DELAY_MS;
+    }
+  }
+
+  #isIdempotent(call: CallOptions | undefined): boolean {
+    return call?.idempotent ?? this.#rules.idempotent;
+  }
+}
+
+function reasonOf(wish: unknown): GiveUpReason | undefined {
+  return wish === true ? undefined : 'not-retryable';
+}
+
+async function wishOf(
+  shouldRetry: object,
+  wish: PromiseLike<boolean>,
+): Promise<GiveUpReason | undefined> {
+  try {
+    return reasonOf(await wish);
+  } catch (thrown) {
+    reportOnce(shouldRetry, 'retry: shouldRetry', thrown);
+    return 'not-retryable';
+  }
+}
+
+function sourceOf(openFor: number | undefined, asked: number | undefined): DelaySource {
+  if (openFor !== undefined) return 'breaker';
+  return asked === undefined ? 'backoff' : 'server';
+}
+
+function isRepeatable(run: RetryRun): boolean {
+  return run.attempt.isRepeatable && (run.isValue || !isUsedBody(run.outcome));
+}
