@@ -6,6 +6,7 @@ import {
   HELD,
   type Outcome,
   StagedPolicy,
+  reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
 import { type HedgeOptions, type HedgeRules, checkHedgeOptions } from './hedge-options.ts';
@@ -205,28 +206,37 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
 
   /** Whether the call goes on after this failure. May start the next attempt. */
   #isSurvivable(run: HedgeRun, error: unknown): boolean {
-    const openFor = breakerRefusal(error);
-    if (openFor !== undefined) {
-      run.isHedgeable = false;
-      this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
-      return true;
-    }
-    // A body that the first attempt sends cannot be sent beside it.
-    if (isLimitRefusal(error) || (isUsedBody(error) && run.hedges > 0)) {
-      run.isHedgeable = false;
-      return true;
-    }
-    const classification = classifySafely('hedge', this.#rules.classify, error);
-    if (classification.retryable === 'no') return false;
+    const patienceMs = this.#patience(run, error);
+    if (patienceMs === undefined) return false;
     if (!this.#mayHedge(run)) return true;
-    const retryAfterMs = askedDelay(classification) ?? 0;
-    if (retryAfterMs > 0) {
-      // The server asks for patience: an attempt that runs already may still win.
-      if (run.live > 0) this.#postpone(run, retryAfterMs);
-      return true;
-    }
-    this.#start(run, 'failure', error);
+    if (patienceMs === 0) this.#start(run, 'failure', error);
+    // The server asks for patience: an attempt that runs already may still win.
+    else if (run.live > 0) this.#postpone(run, patienceMs);
     return true;
+  }
+
+  /** How long the next attempt shall wait after this failure; undefined when none can help, so that the call ends. */
+  #patience(run: HedgeRun, error: unknown): number | undefined {
+    try {
+      const openFor = breakerRefusal(error);
+      if (openFor !== undefined) {
+        this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
+        run.isHedgeable = false;
+        return openFor;
+      }
+      // A body that the first attempt sends cannot be sent beside it.
+      if (isLimitRefusal(error) || (isUsedBody(error) && run.hedges > 0)) {
+        run.isHedgeable = false;
+        return Infinity;
+      }
+      const classification = classifySafely('hedge', this.#rules.classify, error);
+      if (classification.retryable === 'no') return undefined;
+      return askedDelay(classification) ?? 0;
+    } catch (thrown) {
+      // An error, or a classification, that throws when it is read.
+      reportOnce(this.#rules, 'hedge: an error that it read', thrown);
+      return undefined;
+    }
   }
 
   #postpone(run: HedgeRun, retryAfterMs: number): void {

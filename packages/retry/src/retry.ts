@@ -158,7 +158,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
 
   /** Returns whether there will be another attempt; otherwise the call has been given up. */
   #goOn(run: RetryRun, refused: GiveUpReason | undefined): boolean {
-    const reason = this.#judge.plan(run, refused);
+    const reason = refused ?? this.#judge.plan(run);
     if (reason === undefined) this.#wait(run);
     else this.#giveUp(run, reason);
     return reason === undefined;

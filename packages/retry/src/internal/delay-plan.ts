@@ -40,7 +40,8 @@ export function objection(
 /** A server's delay, lengthened by chance where there is room for it. Never shortened. */
 export function spreadDelay(delayMs: number, bounds: DelayBounds, random: () => number): number {
   const spread = delayMs + Math.min(delayMs * SPREAD, MAX_SPREAD_MS) * random();
-  return spread < roomFor(bounds) ? spread : delayMs;
+  // Chance is the user's: NaN and what is negative change nothing.
+  return spread > delayMs && spread < roomFor(bounds) ? spread : delayMs;
 }
 
 /** The wait must be shorter than this, so that an attempt still has its time. */

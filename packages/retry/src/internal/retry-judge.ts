@@ -1,5 +1,6 @@
 import type { CallOptions } from '@fournines/core';
 import { reportOnce } from '@fournines/core/authoring';
+import type { Classification } from '@fournines/error-classification';
 import type { RetryRules } from '../retry-options.ts';
 import type { GiveUpReason } from '../retry-policy.ts';
 import { breakerRefusal } from './breaker-refusal.ts';
@@ -43,16 +44,36 @@ export class RetryJudge {
   ofValue(run: RetryRun, isFailure: true | 'unknown'): GiveUpReason | undefined {
     if (run.isAborted) return 'aborted';
     if (isFailure === 'unknown') return 'not-retryable';
-    if (this.#rules.handle !== undefined || this.#isIdempotent(run.attempt.call)) return undefined;
-    return 'not-idempotent';
+    if (this.#rules.handle !== undefined) return undefined;
+    try {
+      return this.#isIdempotent(run.attempt.call) ? undefined : 'not-idempotent';
+    } catch (thrown) {
+      return this.#unreadable(thrown);
+    }
   }
 
-  /** The reason why an error as such is not retried, if there is one. */
+  /** The reason why an error as such is not retried, if there is one. Never throws. */
   ofError(run: RetryRun): Verdict {
+    try {
+      return this.#ofError(run, this.#read(run));
+    } catch (thrown) {
+      return this.#unreadable(thrown);
+    }
+  }
+
+  /** What the error means, and who asks for how much patience: into `run`. */
+  #read(run: RetryRun): Classification {
+    const classification = classifySafely('retry', this.#rules.classify, run.outcome);
+    run.classification = classification;
+    const openFor = breakerRefusal(classification.error);
+    run.isRefused = openFor !== undefined;
+    run.retryAfterMs = openFor ?? askedDelay(classification);
+    return classification;
+  }
+
+  #ofError(run: RetryRun, classification: Classification): Verdict {
     const { handle, shouldRetry } = this.#rules;
     const error = run.outcome;
-    const classification = classifySafely('retry', this.#rules.classify, error);
-    run.classification = classification;
     if (handle !== undefined) {
       try {
         return reasonOf(handle.errorFilter(error));
@@ -77,14 +98,17 @@ export class RetryJudge {
     return classification.retryable === 'yes' || idempotent ? undefined : 'not-idempotent';
   }
 
-  /** Looks at what is left to look at, last of all at the budget: either there is a reason to give up, or a delay in `run`. */
-  plan(run: RetryRun, refused: GiveUpReason | undefined): GiveUpReason | undefined {
+  /** Looks at what is left to look at, last of all at the budget: either there is a reason to give up, or a delay in `run`. Never throws. */
+  plan(run: RetryRun): GiveUpReason | undefined {
+    try {
+      return this.#plan(run);
+    } catch (thrown) {
+      return this.#unreadable(thrown);
+    }
+  }
+
+  #plan(run: RetryRun): GiveUpReason | undefined {
     const rules = this.#rules;
-    const { classification } = run;
-    const openFor = classification === undefined ? undefined : breakerRefusal(classification.error);
-    const asked = openFor ?? askedDelay(classification);
-    run.retryAfterMs = asked;
-    if (refused !== undefined) return refused;
     if (!isRepeatable(run)) return 'consumed';
     if (run.attempts >= rules.maxAttempts) return 'attempts';
 
@@ -93,14 +117,14 @@ export class RetryJudge {
       minAttemptTime: rules.minAttemptTime,
       maxServerDelay: rules.maxServerDelay,
     };
-    const source = sourceOf(openFor, asked);
-    let delayMs = asked ?? 0;
+    const source = sourceOf(run);
+    let delayMs = run.retryAfterMs ?? 0;
     // A breaker that probes at once says 0: its clients come back by their own backoff.
     if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, source);
     else run.step = undefined;
     const reason = objection(source, delayMs, bounds);
     if (reason !== undefined) return reason;
-    run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, bounds, rules.random);
+    run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, bounds, this.#chance);
     return rules.budget?.tryWithdraw() === false ? 'budget' : undefined;
   }
 
@@ -120,6 +144,22 @@ export class RetryJudge {
       reportOnce(backoff, 'retry: backoff', thrown);
       return SAFE_DELAY_MS;
     }
+  }
+
+  readonly #chance = (): number => {
+    const { random } = this.#rules;
+    try {
+      return random();
+    } catch (thrown) {
+      reportOnce(random, 'retry: random', thrown);
+      return 0;
+    }
+  };
+
+  /** An error, a classification or the options of a call threw when they were read: what it is cannot be told. */
+  #unreadable(thrown: unknown): GiveUpReason {
+    reportOnce(this.#rules, 'retry: an error that it read', thrown);
+    return 'not-retryable';
   }
 
   #isIdempotent(call: CallOptions | undefined): boolean {
@@ -143,9 +183,9 @@ async function wishOf(
   }
 }
 
-function sourceOf(openFor: number | undefined, asked: number | undefined): DelaySource {
-  if (openFor !== undefined) return 'breaker';
-  return asked === undefined ? 'backoff' : 'server';
+function sourceOf(run: RetryRun): DelaySource {
+  if (run.isRefused) return 'breaker';
+  return run.retryAfterMs === undefined ? 'backoff' : 'server';
 }
 
 function isRepeatable(run: RetryRun): boolean {

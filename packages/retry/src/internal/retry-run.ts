@@ -29,6 +29,8 @@ export class RetryRun {
   classification: Classification | undefined = undefined;
   /** How long the server or the breaker asked to wait, in milliseconds, where it did. */
   retryAfterMs: number | undefined = undefined;
+  /** Whether a breaker refused. */
+  isRefused = false;
   /** How long to wait before the next attempt, in milliseconds. */
   delayMs = 0;
   totalDelayMs = 0;
@@ -63,6 +65,7 @@ export class RetryRun {
     this.outcome = outcome;
     this.classification = undefined;
     this.retryAfterMs = undefined;
+    this.isRefused = false;
   }
 
   /** Keeps the error, which is not the call's last. */
