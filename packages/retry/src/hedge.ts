@@ -5,6 +5,7 @@ import {
   DeadlineQueue,
   HELD,
   type Outcome,
+  type REFUSED,
   StagedPolicy,
   reportOnce,
   withoutStack,
@@ -13,6 +14,7 @@ import { type HedgeOptions, type HedgeRules, checkHedgeOptions } from './hedge-o
 import type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
+import { refusalOf } from './internal/check-call.ts';
 import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { disposeResult } from './internal/dispose-result.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
@@ -86,9 +88,11 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     };
   }
 
-  enter(attempt: Attempt, index: number): HedgeRun | undefined {
+  enter(attempt: Attempt, index: number): HedgeRun | typeof REFUSED | undefined {
     this.#calls += 1;
     attempt.number = 0;
+    const refusal = refusalOf(attempt);
+    if (refusal !== undefined) return refusal;
     this.#feed?.deposit(attempt, index);
     if (attempt.call?.idempotent === false) return undefined;
     const now = this.clock.now();

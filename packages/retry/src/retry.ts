@@ -1,6 +1,13 @@
 import type { Event } from '@fournines/core';
-import { type Attempt, ComponentEvents, HELD, StagedPolicy } from '@fournines/core/authoring';
+import {
+  type Attempt,
+  ComponentEvents,
+  HELD,
+  type REFUSED,
+  StagedPolicy,
+} from '@fournines/core/authoring';
 import { BudgetFeed } from './internal/budget-feed.ts';
+import { refusalOf } from './internal/check-call.ts';
 import { disposeResult } from './internal/dispose-result.ts';
 import { RetryJudge } from './internal/retry-judge.ts';
 import { RetryRun } from './internal/retry-run.ts';
@@ -88,10 +95,12 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return this.#rules.budget;
   }
 
-  enter(attempt: Attempt, index: number): undefined {
+  enter(attempt: Attempt, index: number): typeof REFUSED | undefined {
     this.#calls += 1;
     attempt.number = 0;
-    this.#feed?.deposit(attempt, index);
+    const refusal = refusalOf(attempt);
+    if (refusal === undefined) this.#feed?.deposit(attempt, index);
+    return refusal;
   }
 
   success(

@@ -31,7 +31,8 @@ afterEach(async () => {
   warn.mockReset();
   // Node speaks of unhandled rejections when the microtasks are done.
   await new Promise((resolve) => setImmediate(resolve));
-  expect(unhandled.splice(0)).toEqual([]);
+  const [cause] = unhandled.splice(0);
+  if (cause !== undefined) throw new Error('a rejection was left unhandled', { cause });
 });
 const warnings = (): string[] => warn.mock.calls.map(([warning]) => String(warning));
 
@@ -72,6 +73,16 @@ const UNREADABLE: [string, () => unknown][] = [
   ...FIELDS.map((field): [string, () => unknown] => [`its ${field}`, () => trap(field)]),
   ['any of it (a revoked proxy)', revoked],
 ];
+
+function thenableThatThrows(): object {
+  return {
+    retryable: 'yes',
+    // oxlint-disable-next-line unicorn/no-thenable -- a thenable is what the test is about
+    then: () => {
+      throw new Error('bug');
+    },
+  };
+}
 
 /** Whether a call rejected with exactly this: a proxy that cannot be read breaks `rejects.toBe`. */
 async function rejectsWith(call: Promise<unknown>, error: unknown): Promise<boolean> {
@@ -180,7 +191,7 @@ describe('a classification that does not let itself be read', () => {
   test.each(['retryable', 'error', 'retryAfterMs'])(
     'is no reason to retry: its %s',
     async (field) => {
-      const { clock, policy, reasons } = watched({
+      const { policy, reasons } = watched({
         classify: () => throwing(field) as never,
         idempotent: true,
       });
@@ -238,5 +249,94 @@ describe('chance', () => {
     await clock.advance(40);
     await call;
     expect(warnings()).toEqual([expect.stringContaining('retry: random threw')]);
+  });
+});
+
+describe('a classifier that does not answer with a classification', () => {
+  test.each([
+    ['an empty object', () => ({})],
+    ['an array', () => []],
+    ['another word', () => ({ retryable: 'maybe', error: refused() })],
+    ['a boolean', () => ({ retryable: true })],
+    ['a promise', async () => ({ retryable: 'yes' })],
+    ['a promise that rejects', () => Promise.reject(new Error('bug'))],
+    ['a thenable that throws', () => thenableThatThrows()],
+    ['nothing', () => undefined],
+  ])('is reported once, and nothing is repeated: %s', async (_what, answer) => {
+    const classify = answer as never;
+    let calls = 0;
+    const fn = async (): Promise<never> => {
+      calls += 1;
+      throw refused();
+    };
+    const { policy, reasons } = watched({ idempotent: true, classify });
+    await expect(policy.execute(fn)).rejects.toThrow('refused');
+    await expect(policy.execute(fn)).rejects.toThrow('refused');
+    await expect(hedged({ classify }).policy.execute(fn)).rejects.toThrow('refused');
+    expect(calls).toBe(3);
+    expect(reasons).toEqual(['not-retryable', 'not-retryable']);
+    expect(warnings()).toEqual([expect.stringContaining('retry: classify')]);
+  });
+});
+
+describe('a filter that answers with a promise', () => {
+  test.each([
+    ['that comes true', async () => true],
+    ['that rejects', () => Promise.reject(new Error('bug'))],
+  ])('is reported once, and nothing is repeated: one %s', async (_what, answer) => {
+    const filter = answer as never;
+    const options: RetryOptions[] = [
+      { isFailure: filter, idempotent: true },
+      { handle: { options: { errorFilter: filter, resultFilter: filter } } },
+    ];
+    for (const option of options) {
+      const { policy, reasons } = watched(option);
+      await expect(policy.execute(() => 1)).resolves.toBe(1);
+      await expect(policy.execute(() => 2)).resolves.toBe(2);
+      if (option.handle !== undefined) {
+        await expect(policy.execute(() => Promise.reject(refused()))).rejects.toThrow('refused');
+      }
+      expect(new Set(reasons)).toEqual(new Set(['not-retryable']));
+    }
+    expect(warnings()).toEqual([expect.stringContaining('retry: isFailure')]);
+  });
+});
+
+describe("a call's own idempotent", () => {
+  test.each(['false', 'true', 0, 1, null])(
+    'must be true or false: %j is refused',
+    async (value) => {
+      const fn = vi.fn<() => Promise<never>>(() => Promise.reject(refused()));
+      const call = { idempotent: value as never };
+      const message = 'idempotent must be true or false';
+      const { policy } = watched();
+      for (const one of [policy, hedged().policy, compose(early, policy)]) {
+        const outcome = one.execute(fn, call);
+        await expect(outcome).rejects.toThrow(TypeError);
+        await expect(outcome).rejects.toThrow(message);
+      }
+      expect(fn).not.toHaveBeenCalled();
+    },
+  );
+
+  test('that throws when it is read rejects the call with that, and leaves no timer', async () => {
+    const fault = new Error('read');
+    const call = {
+      get idempotent(): boolean {
+        throw fault;
+      },
+    };
+    const { clock, policy } = watched();
+    await expect(policy.execute(() => 1, call)).rejects.toBe(fault);
+    await expect(compose(early, policy).execute(() => 1, call)).rejects.toBe(fault);
+    const { clock: other, policy: hedging } = hedged();
+    await expect(hedging.execute(() => 1, call)).rejects.toBe(fault);
+    expect([clock.timers, other.timers, warnings()]).toEqual([0, 0, []]);
+  });
+
+  test('may be absent', async () => {
+    await expect(
+      watched().policy.execute(() => 1, { idempotent: undefined as never }),
+    ).resolves.toBe(1);
   });
 });

@@ -6,6 +6,7 @@ import type { GiveUpReason } from '../retry-policy.ts';
 import { breakerRefusal } from './breaker-refusal.ts';
 import { askedDelay, classifySafely } from './classify-safely.ts';
 import { type DelaySource, objection, spreadDelay } from './delay-plan.ts';
+import { ask } from './refuse-promise.ts';
 import { RetryBackoffContext } from './retry-backoff-context.ts';
 import type { RetryRun } from './retry-run.ts';
 import { isUsedBody } from './used-body.ts';
@@ -27,13 +28,13 @@ export class RetryJudge {
     this.#rules = rules;
   }
 
-  /** `unknown`: the user's function threw, so it is a failure that is not retried. */
+  /** `unknown`: the user's function threw, or answered with a promise, so it is a failure that is not retried. */
   isFailure(value: unknown): boolean | 'unknown' {
     const { isFailure, handle } = this.#rules;
     const judge = isFailure ?? handle?.resultFilter;
     if (judge === undefined) return false;
     try {
-      return judge(value) === true;
+      return ask(judge, value);
     } catch (thrown) {
       reportOnce(judge, handle === undefined ? 'retry: isFailure' : 'retry: handle', thrown);
       return 'unknown';
@@ -76,7 +77,7 @@ export class RetryJudge {
     const error = run.outcome;
     if (handle !== undefined) {
       try {
-        return reasonOf(handle.errorFilter(error));
+        return reasonOf(ask(handle.errorFilter, error));
       } catch (thrown) {
         reportOnce(handle.errorFilter, 'retry: handle', thrown);
         return 'not-retryable';
