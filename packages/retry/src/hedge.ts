@@ -18,6 +18,7 @@ import { refusalOf } from './internal/check-call.ts';
 import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { disposeResult } from './internal/dispose-result.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
+import { InnerBreakers } from './internal/inner-breakers.ts';
 import { LatencyWindow } from './internal/latency-window.ts';
 import { isLimitRefusal } from './internal/limit-refusal.ts';
 import { isUsedBody } from './internal/used-body.ts';
@@ -39,8 +40,8 @@ const RESOLVED = Promise.resolve();
  * that no repetition can help ends the call. The losers are aborted with a {@link SupersededError}
  * and their results disposed of. When all fail, the caller sees the first attempt's error.
  *
- * Outside of the policies whose work it shall repeat, inside of `retry`. It stops hedging for as
- * long as a breaker further in is open.
+ * Outside of the policies whose work it shall repeat, inside of `retry`. It does not hedge
+ * while a breaker further in is not closed: probes are not doubled.
  *
  * @throws TypeError or RangeError when an option is out of its bounds or unknown.
  */
@@ -57,6 +58,7 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
   readonly #queue: DeadlineQueue;
   readonly #events: ComponentEvents<HedgeEvent> = new ComponentEvents<HedgeEvent>(this, ['hedge']);
   readonly #feed: BudgetFeed | undefined;
+  readonly #breakers: InnerBreakers = new InnerBreakers();
   #pausedUntil = -Infinity;
   #calls = 0;
   #hedges = 0;
@@ -181,7 +183,8 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
       !run.isOver &&
       run.hedges < this.#rules.maxHedges &&
       !run.attempt.isAborted(run.index) &&
-      run.attempt.isRepeatable
+      run.attempt.isRepeatable &&
+      this.#breakers.areClosed(run.attempt, run.index)
     );
   }
 
