@@ -1,10 +1,11 @@
-import type { Event } from '@fournines/core';
+import { DeadlineExceededError, type Event } from '@fournines/core';
 import {
   type Attempt,
   ComponentEvents,
   HELD,
   type REFUSED,
   StagedPolicy,
+  withoutStack,
 } from '@fournines/core/authoring';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { refusalOf } from './internal/check-call.ts';
@@ -99,8 +100,13 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     this.#calls += 1;
     attempt.number = 0;
     const refusal = refusalOf(attempt);
-    if (refusal === undefined) this.#feed?.deposit(attempt, index);
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    this.#feed?.deposit(attempt, index);
+    if (this.#rules.minAttemptTime === 0 || !this.#judge.isTooLate(attempt, index))
+      return undefined;
+    const error = this.#outOfTime();
+    this.#announce('deadline', 0, error, undefined);
+    return attempt.refuse(error);
   }
 
   success(
@@ -128,6 +134,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     token: unknown,
     attempt: Attempt,
     index: number,
+    via: Attempt,
   ): undefined | typeof HELD {
     const run = (token as RetryRun | undefined) ?? this.#startRun(attempt, index);
     run.fail(false, error);
@@ -135,7 +142,9 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       this.#giveUp(run, 'aborted');
       return undefined;
     }
-    const verdict = this.#judge.ofError(run);
+    const verdict = this.#judge.ofError(run, via);
+    // What a breaker refused was never sent.
+    if (run.isRefused) this.#refund(run);
     if (verdict instanceof Promise) {
       this.#await(run, verdict);
       return HELD;
@@ -206,9 +215,22 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     run.timer = this.clock.setTimeout(() => {
       const left = until - this.clock.now();
       if (left > 0) this.#arm(run, until, left);
-      else run.attempt.inContext(() => this.#repeat(run));
+      else run.attempt.inContext(() => this.#wake(run));
     }, Math.ceil(ms));
     if (this.#rules.unref) run.timer.unref();
+  }
+
+  /** The wait is over. It may have taken longer than it should: the deadline is looked at again. */
+  #wake(run: RetryRun): void {
+    const isTooLate = run.state === 'waiting' && this.#judge.isTooLate(run.attempt, run.index);
+    if (!isTooLate || run.isAborted) {
+      this.#repeat(run);
+      return;
+    }
+    this.#refund(run);
+    // A value has been let go of when the wait began.
+    const error = run.isValue ? this.#outOfTime() : run.outcome;
+    this.#end(run, error, 'deadline');
   }
 
   #repeat(run: RetryRun): void {
@@ -219,7 +241,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       return;
     }
     run.state = 'running';
-    run.number += 1;
+    run.number = run.attempts;
     this.#retries += 1;
     run.isStarting = true;
     run.attempt.repeat(run.index, run.number);
@@ -229,23 +251,40 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   /** Ends a call that was aborted while nothing ran. */
   #abandon(run: RetryRun, reason: unknown): void {
     run.timer?.cancel();
-    if (run.state === 'waiting') this.#rules.budget?.refund();
+    if (run.state === 'waiting') this.#refund(run);
     else run.keepError();
     run.retryAfterMs = undefined;
-    run.end(reason, false, 'aborted');
-    this.#announce(run, reason, 'aborted');
-    run.attempt.fail(run.index, reason);
+    this.#end(run, reason, 'aborted');
+  }
+
+  #end(run: RetryRun, error: unknown, reason: GiveUpReason): void {
+    run.end(error, false, reason);
+    this.#announce(reason, run.attempts, error, run.retryAfterMs);
+    run.attempt.fail(run.index, error);
   }
 
   #giveUp(run: RetryRun, reason: GiveUpReason): void {
     run.end(run.error, true, reason);
-    this.#announce(run, run.error, reason);
+    this.#announce(reason, run.attempts, run.error, run.retryAfterMs);
   }
 
-  #announce(run: RetryRun, error: unknown, reason: GiveUpReason): void {
+  #refund(run: RetryRun): void {
+    if (run.isPaid) this.#rules.budget?.refund();
+    run.isPaid = false;
+  }
+
+  #outOfTime(): DeadlineExceededError {
+    return withoutStack(() => new DeadlineExceededError(this.name));
+  }
+
+  #announce(
+    reason: GiveUpReason,
+    attempts: number,
+    error: unknown,
+    retryAfterMs: number | undefined,
+  ): void {
     this.#gaveUp[reason] += 1;
     if (!this.#events.wants('give-up')) return;
-    const { attempts, retryAfterMs } = run;
     this.#events.emit({
       type: 'give-up',
       at: this.clock.now(),

@@ -2,9 +2,11 @@ import { getEventListeners } from 'node:events';
 import {
   BrokenCircuitError,
   type Clock,
+  DeadlineExceededError,
   TimeoutError,
   compose,
   deadline,
+  definePolicy,
   stream,
 } from '@fournines/core';
 import { manualClock, seededRandom } from '@fournines/core/testing';
@@ -578,6 +580,62 @@ describe('deadlines', () => {
     await expect(call).resolves.toBe('ok');
   });
 
+  test('minAttemptTime is looked at again when the wait took longer than it should', async () => {
+    const options = { backoff: exponential({ initial: 10, jitter: 'none' }), minAttemptTime: 100 };
+    for (const isLate of [false, true]) {
+      const { clock, policy, giveUps } = watched(options as RetryOptions);
+      const budget = policy.snapshot().gauges.budget;
+      using scope = deadline(150, undefined, { clock });
+      const error = refused();
+      const fn = failing(error);
+      const call = policy.execute(fn, scope.signal);
+      call.catch(() => {});
+      await clock.advance(0);
+      // A stalled event loop: the clock has gone on before the timer fires.
+      const now = clock.now.bind(clock);
+      if (isLate) vi.spyOn(clock, 'now').mockImplementation(() => now() + 60);
+      await clock.advance(10);
+      expect(clock.timers).toBe(1);
+      if (isLate) {
+        await expect(call).rejects.toBe(error);
+        expect(fn.calls).toBe(1);
+        expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 1, error }]);
+        expect(policy.snapshot().gauges.budget).toBe(budget);
+        expect(retryInfo(error)).toMatchObject({ attempts: 1, errors: [error], totalDelayMs: 10 });
+      } else await expect(call).resolves.toBe('ok');
+    }
+  });
+
+  test('a deadline that passed during the wait ends it too; a value that was let go of is not handed out', async () => {
+    const { clock, policy, giveUps } = watched({
+      backoff: exponential({ initial: 10, jitter: 'none' }),
+      idempotent: true,
+      isFailure: () => true,
+    });
+    using scope = deadline(150, undefined, { clock });
+    const fn = vi.fn<() => number>(() => 500);
+    const call = policy.execute(fn, scope.signal);
+    call.catch(() => {});
+    await clock.advance(0);
+    const now = clock.now.bind(clock);
+    vi.spyOn(clock, 'now').mockImplementation(() => now() + 140);
+    await clock.advance(10);
+    await expect(call).rejects.toThrow(DeadlineExceededError);
+    expect(fn).toHaveBeenCalledTimes(1);
+    expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 1 }]);
+  });
+
+  test('minAttemptTime must be left for the first attempt too', async () => {
+    const { clock, policy, giveUps } = watched({ minAttemptTime: 100 });
+    const fn = failing();
+    using short = deadline(99, undefined, { clock });
+    await expect(policy.execute(fn, short.signal)).rejects.toThrow(DeadlineExceededError);
+    expect(fn.calls).toBe(0);
+    expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 0 }]);
+    using long = deadline(100, undefined, { clock });
+    await expect(policy.execute(fn, long.signal)).resolves.toBe('ok');
+  });
+
   test("a server's delay is lengthened only where there is room", async () => {
     const { clock, policy, retries } = watched({ random: () => 0.999 });
     using scope = deadline(5_001, undefined, { clock });
@@ -636,6 +694,82 @@ describe('an open breaker', () => {
     await clock.advance(100);
     await expect(call).resolves.toBe('ok');
     expect(retries[0]?.delayMs).toBeGreaterThanOrEqual(80);
+  });
+
+  /** A policy that fails with each error in turn, then lets everything through. */
+  const gate = (...errors: unknown[]) =>
+    definePolicy({
+      kind: 'gate',
+      enter: () => {
+        if (errors.length > 0) throw errors.shift();
+      },
+    });
+
+  test('further in burns no attempt while it is waited for, and takes nothing from the budget', async () => {
+    const budget = retryBudget({ ratio: 0, minPerSecond: 2, ttl: 1_000, clock: manualClock() });
+    const { clock, policy, retries } = watched({ maxAttempts: 2, budget, backoff: AT_ONCE });
+    using scope = deadline(5_000, undefined, { clock });
+    const refusals = gate(open(100), open(100), refused(), open(100), open(100));
+    const numbers: number[] = [];
+    const call = compose(policy, refusals).execute(({ attempt }) => {
+      numbers.push(attempt);
+      return 'ok';
+    }, scope.signal);
+    await clock.advance(4_000);
+    await expect(call).resolves.toBe('ok');
+    expect(numbers).toEqual([1]);
+    expect(retries.map(({ attempt }) => attempt)).toEqual([0, 0, 0, 1, 1]);
+    expect(budget.balance).toBe(1);
+  });
+
+  test('that refuses from within the function burns one: what that did before is done again', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 2 });
+    using scope = deadline(5_000, undefined, { clock });
+    const errors = [open(100), open(100), open(100)];
+    const call = policy.execute(failing(...errors), scope.signal);
+    call.catch(() => {});
+    await clock.advance(1_000);
+    await expect(call).rejects.toBe(errors[1]);
+    expect(giveUps).toMatchObject([{ reason: 'attempts', attempts: 2 }]);
+  });
+
+  test('is the outcome itself when it is given up on, with the failures before it in retryInfo', async () => {
+    const { policy, giveUps } = watched({ maxAttempts: 3, backoff: AT_ONCE });
+    const errors = [refused(), open(100)];
+    const call = compose(policy, gate(...errors)).execute(() => 1);
+    await expect(call).rejects.toBe(errors[1]);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', attempts: 1, retryAfterMs: 100 }]);
+    expect(retryInfo(errors[1])).toMatchObject({ attempts: 1, errors, retryAfterMs: 100 });
+  });
+
+  test('that refuses for ever is asked until the deadline, every 10 ms at most', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 2, backoff: AT_ONCE, budget: false });
+    using scope = deadline(1_000, undefined, { clock });
+    const failure = refused();
+    let asked = 0;
+    const breaker = definePolicy({
+      kind: 'gate',
+      enter: () => {
+        asked += 1;
+        throw asked === 1 ? failure : open(0);
+      },
+    });
+    const call = compose(policy, breaker).execute(() => 1, scope.signal);
+    call.catch(() => {});
+    await clock.advance(1_000);
+    await expect(call).rejects.toThrow('open');
+    expect(asked).toBeGreaterThan(10);
+    expect(asked).toBeLessThanOrEqual(101);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', attempts: 1 }]);
+    expect(retryInfo(giveUps[0]?.error)?.errors).toEqual([failure, giveUps[0]?.error]);
+  });
+
+  test('is no reason to repeat where there is one attempt', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 1 });
+    using scope = deadline(5_000, undefined, { clock });
+    const call = compose(policy, gate(open(100))).execute(() => 1, scope.signal);
+    await expect(call).rejects.toThrow('open');
+    expect(giveUps).toMatchObject([{ reason: 'attempts', attempts: 0 }]);
   });
 
   test('that is isolated is never waited for', async () => {

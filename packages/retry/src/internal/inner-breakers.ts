@@ -24,11 +24,8 @@ export class InnerBreakers {
   #look({ pipeline }: Attempt, index: number): void {
     this.#pipeline = pipeline;
     this.#index = index;
-    const further: readonly BreakerLike[] = [
-      ...pipeline.stages.slice(index + 1),
-      ...pipeline.inside,
-    ] satisfies Stage[] as readonly BreakerLike[];
-    this.#breakers = further.filter(
+    const further: readonly Stage[] = [...pipeline.stages.slice(index + 1), ...pipeline.inside];
+    this.#breakers = (further as readonly BreakerLike[]).filter(
       ({ kind }) => kind === 'circuit-breaker' || kind === 'circuit-breakers',
     );
   }

@@ -9,7 +9,7 @@ export class RetryBackoffContext implements BackoffContext {
   readonly #run: RetryRun;
 
   constructor(run: RetryRun, random: () => number) {
-    this.attempt = run.attempts;
+    this.attempt = run.number + 1;
     this.result = run.isValue ? { value: run.outcome } : { error: run.outcome };
     this.random = random;
     this.#run = run;

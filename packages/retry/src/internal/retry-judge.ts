@@ -1,5 +1,5 @@
 import type { CallOptions } from '@fournines/core';
-import { reportOnce } from '@fournines/core/authoring';
+import { type Attempt, reportOnce } from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
 import type { RetryRules } from '../retry-options.ts';
 import type { GiveUpReason } from '../retry-policy.ts';
@@ -13,6 +13,9 @@ import { isUsedBody } from './used-body.ts';
 
 /** The wait when a backoff throws or returns no usable delay. */
 const SAFE_DELAY_MS = 30_000;
+
+/** A breaker that refuses is not asked again sooner: no attempt is burnt, so that nothing else bounds the loop but the deadline. */
+const SHORTEST_REFUSAL_MS = 10;
 
 /** A reason not to retry, or none; a promise of it where the user's `shouldRetry` returned one. */
 export type Verdict = GiveUpReason | undefined | Promise<GiveUpReason | undefined>;
@@ -54,20 +57,21 @@ export class RetryJudge {
   }
 
   /** The reason why an error as such is not retried, if there is one. Never throws. */
-  ofError(run: RetryRun): Verdict {
+  ofError(run: RetryRun, via: Attempt): Verdict {
     try {
-      return this.#ofError(run, this.#read(run));
+      return this.#ofError(run, this.#read(run, via));
     } catch (thrown) {
       return this.#unreadable(thrown);
     }
   }
 
   /** What the error means, and who asks for how much patience: into `run`. */
-  #read(run: RetryRun): Classification {
+  #read(run: RetryRun, via: Attempt): Classification {
     const classification = classifySafely('retry', this.#rules.classify, run.outcome);
     run.classification = classification;
     const openFor = breakerRefusal(classification.error);
-    run.isRefused = openFor !== undefined;
+    run.isOpen = openFor !== undefined;
+    run.isRefused = run.isOpen && via.isWaiting;
     run.retryAfterMs = openFor ?? askedDelay(classification);
     return classification;
   }
@@ -111,10 +115,10 @@ export class RetryJudge {
   #plan(run: RetryRun): GiveUpReason | undefined {
     const rules = this.#rules;
     if (!isRepeatable(run)) return 'consumed';
-    if (run.attempts >= rules.maxAttempts) return 'attempts';
+    if (run.attempts >= rules.maxAttempts || rules.maxAttempts === 1) return 'attempts';
 
     const bounds = {
-      remainingMs: run.attempt.deadlineOutside(run.index)?.remainingMs,
+      remainingMs: remainingMs(run.attempt, run.index),
       minAttemptTime: rules.minAttemptTime,
       maxServerDelay: rules.maxServerDelay,
     };
@@ -123,10 +127,20 @@ export class RetryJudge {
     // A breaker that probes at once says 0: its clients come back by their own backoff.
     if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, source);
     else run.step = undefined;
+    if (run.isOpen) delayMs = Math.max(delayMs, SHORTEST_REFUSAL_MS);
     const reason = objection(source, delayMs, bounds);
     if (reason !== undefined) return reason;
     run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, bounds, this.#chance);
-    return rules.budget?.tryWithdraw() === false ? 'budget' : undefined;
+    // The first attempt is everybody's right, and was refused.
+    if (rules.budget === undefined || run.attempts === 0) return undefined;
+    run.isPaid = rules.budget.tryWithdraw();
+    return run.isPaid ? undefined : 'budget';
+  }
+
+  /** Whether the deadline leaves too little time to start an attempt now. */
+  isTooLate(attempt: Attempt, index: number): boolean {
+    const left = remainingMs(attempt, index);
+    return left !== undefined && (left < this.#rules.minAttemptTime || left === 0);
   }
 
   /** The policy's own delay. A server that asks for none gets its retry at once. */
@@ -168,6 +182,10 @@ export class RetryJudge {
   }
 }
 
+function remainingMs(attempt: Attempt, index: number): number | undefined {
+  return attempt.deadlineOutside(index)?.remainingMs;
+}
+
 function reasonOf(wish: unknown): GiveUpReason | undefined {
   return wish === true ? undefined : 'not-retryable';
 }
@@ -185,7 +203,7 @@ async function wishOf(
 }
 
 function sourceOf(run: RetryRun): DelaySource {
-  if (run.isRefused) return 'breaker';
+  if (run.isOpen) return 'breaker';
   return run.retryAfterMs === undefined ? 'backoff' : 'server';
 }
 

@@ -29,8 +29,12 @@ export class RetryRun {
   classification: Classification | undefined = undefined;
   /** How long the server or the breaker asked to wait, in milliseconds, where it did. */
   retryAfterMs: number | undefined = undefined;
-  /** Whether a breaker refused. */
+  /** Whether it is the refusal of an open breaker … */
+  isOpen = false;
+  /** … that stands further in, so that the function was never started. */
   isRefused = false;
+  /** Whether the attempt that is to come, or under way, was taken out of the budget. */
+  isPaid = false;
   /** How long to wait before the next attempt, in milliseconds. */
   delayMs = 0;
   totalDelayMs = 0;
@@ -49,9 +53,9 @@ export class RetryRun {
     return this.attempt.isAborted(this.index);
   }
 
-  /** How many attempts have come to something. */
+  /** How many attempts have come to something. One that an open breaker refused is none: it is made again. */
   get attempts(): number {
-    return this.number + 1;
+    return this.isRefused ? this.number : this.number + 1;
   }
 
   /** What the last attempt failed with; undefined when it was a value. */
@@ -65,12 +69,13 @@ export class RetryRun {
     this.outcome = outcome;
     this.classification = undefined;
     this.retryAfterMs = undefined;
+    this.isOpen = false;
     this.isRefused = false;
   }
 
-  /** Keeps the error, which is not the call's last. */
+  /** Keeps the error, which is not the call's last, nor a breaker's refusal. */
   keepError(): void {
-    if (this.isValue) return;
+    if (this.isValue || this.isRefused) return;
     this.#errors ??= [];
     if (this.#errors.length === ERRORS_KEPT - 1) this.#errors.shift();
     this.#errors.push(this.outcome);
