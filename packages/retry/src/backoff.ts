@@ -79,17 +79,16 @@ const JITTERS: readonly Jitter[] = ['full', 'equal', 'decorrelated', 'proportion
  */
 export function exponential(options: ExponentialOptions = {}): Backoff {
   checkOptions('exponential', options, KNOWN);
-  const initial = checkNumber('exponential: initial', options.initial ?? 100, { min: 0 });
+  const { initial = 100, factor = 2, jitter = 'full', random } = options;
+  checkNumber('exponential: initial', initial, { min: 0 });
+  const { max = Math.max(20_000, initial) } = options;
   const rule: ExponentialRule = {
     initial,
-    max: checkNumber('exponential: max', options.max ?? Math.max(20_000, initial), {
-      min: initial,
-    }),
-    factor: checkNumber('exponential: factor', options.factor ?? 2, { min: 1 }),
-    jitter: checkOneOf('exponential: jitter', options.jitter ?? 'full', JITTERS),
+    max: checkNumber('exponential: max', max, { min: initial }),
+    factor: checkNumber('exponential: factor', factor, { min: 1 }),
+    jitter: checkOneOf('exponential: jitter', jitter, JITTERS),
   };
-  if (options.random !== undefined) checkFunction('exponential: random', options.random);
-  const { random } = options;
+  if (random !== undefined) checkFunction('exponential: random', random);
   return { next: (context) => new ExponentialStep(rule, random, 0, initial, context) };
 }
 

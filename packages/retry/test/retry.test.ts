@@ -374,7 +374,11 @@ describe('abort', () => {
     const second = new AbortController();
     atOnce.policy.onRetry(() => second.abort(reason));
     await expect(atOnce.policy.execute(failing(refused()), second.signal)).rejects.toBe(reason);
-    expect(atOnce.giveUps).toMatchObject([{ reason: 'aborted' }]);
+    expect(atOnce.giveUps).toMatchObject([{ reason: 'aborted', attempts: 1 }]);
+    expect(atOnce.policy.snapshot()).toMatchObject({
+      counts: { attempts: 1, retries: 0 },
+      gauges: { budget: 100 },
+    });
   });
 
   test('10 000 calls on one signal leave no listener', async () => {
@@ -544,6 +548,13 @@ describe('server delays', () => {
     await clock.advance(5_000);
     await call;
     expect(retries.map(({ delayMs }) => Math.floor(delayMs / 100))).toEqual([1, 10, 1]);
+  });
+
+  test('one as long as maxServerDelay is waited for', async () => {
+    const { clock, policy } = watched({ maxServerDelay: 5_000 });
+    const call = policy.execute(failing(limited(5)));
+    await clock.advance(5_500);
+    await expect(call).resolves.toBe('ok');
   });
 
   test('one longer than maxServerDelay is given up on, and exposed', async () => {
@@ -772,6 +783,27 @@ describe('an open breaker', () => {
     expect(giveUps).toMatchObject([{ reason: 'attempts', attempts: 0 }]);
   });
 
+  test('is given up on for the deadline when that leaves no time for any attempt', async () => {
+    const { clock, policy, giveUps } = watched({ minAttemptTime: 50 });
+    using scope = deadline(100, undefined, { clock });
+    const call = policy.execute(async () => {
+      await clock.advance(60);
+      throw open(500);
+    }, scope.signal);
+    await expect(call).rejects.toThrow('open');
+    expect(giveUps).toMatchObject([{ reason: 'deadline', retryAfterMs: 500 }]);
+  });
+
+  test.each([
+    ["cockatiel's", Object.assign(new Error('open'), { isBrokenCircuitError: true })],
+    ["opossum's", Object.assign(new Error('open'), { code: 'EOPENBREAKER' })],
+  ])('that does not say how long, %s, is never waited for', async (_whose, error) => {
+    const { clock, policy, giveUps } = watched({ shouldRetry: () => true });
+    using scope = deadline(60_000, undefined, { clock });
+    await expect(policy.execute(failing(error), scope.signal)).rejects.toBe(error);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', retryAfterMs: Infinity }]);
+  });
+
   test('that is isolated is never waited for', async () => {
     const { clock, policy, giveUps } = watched({ shouldRetry: () => true });
     using scope = deadline(2_000, undefined, { clock });
@@ -841,6 +873,30 @@ describe('retryInfo', () => {
     const { policy } = watched({ backoff: AT_ONCE, shouldRetry: () => true });
     await expect(policy.execute(failing('a', 'b', 'c'))).rejects.toBe('c');
     expect(retryInfo('c')).toBeUndefined();
+  });
+
+  test('of an aborted call names what failed before it, each once', async () => {
+    for (const shouldRetry of [undefined, () => new Promise<boolean>(() => {})]) {
+      const { clock, policy } = watched({
+        maxAttempts: Infinity,
+        backoff: exponential({ initial: 10, max: 10, jitter: 'none' }),
+        ...(shouldRetry && { shouldRetry }),
+      });
+      const controller = new AbortController();
+      const errors: Error[] = [];
+      const call = policy.execute(async () => {
+        errors.push(refused());
+        throw errors.at(-1);
+      }, controller.signal);
+      call.catch(() => {});
+      await clock.advance(105);
+      const reason = new Error('enough');
+      controller.abort(reason);
+      await expect(call).rejects.toBe(reason);
+      expect(retryInfo(reason)).toMatchObject({ attempts: errors.length, reason: 'aborted' });
+      expect(retryInfo(reason)?.errors).toEqual(errors.slice(-9));
+      for (const error of errors.slice(-9)) expect(retryInfo(reason)?.errors).toContain(error);
+    }
   });
 
   test('keeps the last ten errors, however many attempts there were', async () => {
@@ -977,6 +1033,20 @@ describe('options', () => {
       { handle: handleWhen(() => true), isFailure: () => true },
       'retry: handle stands for isFailure: give one of them, got both',
     ],
+    ...[
+      'maxAttempts',
+      'backoff',
+      'idempotent',
+      'shouldRetry',
+      'classify',
+      'isFailure',
+      'handle',
+      'budget',
+      'maxServerDelay',
+      'minAttemptTime',
+      'unref',
+      'random',
+    ].map((option): [object, string] => [{ [option]: null }, `retry: ${option} must be`]),
     [{ attempts: 3 }, "retry: unknown option 'attempts'"],
   ])('%j is refused', (options, message) => {
     expect(() => retry(options as unknown as RetryOptions)).toThrow(message);
