@@ -1,6 +1,7 @@
 import { type CircuitBreaker, circuitBreaker, circuitBreakers } from '@fournines/breaker';
 import { type AnyPolicy, compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
+import { bulkhead } from '@fournines/limiter';
 import { hedge } from '@fournines/retry';
 import { noop, wrap } from 'cockatiel';
 import { describe, expect, test } from 'vitest';
@@ -79,4 +80,17 @@ describe('a hedge outside of a breaker', () => {
     expect(await attempts()).toBe(0);
     expect(await attempts()).toBe(0);
   });
+});
+
+test('a first attempt that waits in a queue is not hedged: the hedge would only wait behind it', async () => {
+  const clock = manualClock();
+  const hedging = hedge({ idempotent: true, delay: 10, clock, budget: false });
+  const policy = compose(hedging, bulkhead({ maxConcurrent: 1, maxQueue: 10, clock }));
+  const slot = Promise.withResolvers<string>();
+  const holder = policy.execute(() => slot.promise, { idempotent: false });
+  const waiting = policy.execute(async () => 'waited');
+  await clock.advance(100);
+  expect(hedging.snapshot().counts.hedges).toBe(0);
+  slot.resolve('held');
+  await expect(Promise.all([holder, waiting])).resolves.toEqual(['held', 'waited']);
 });
