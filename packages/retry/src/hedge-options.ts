@@ -25,7 +25,7 @@ export interface HedgeOptions extends CommonOptions {
   readonly maxHedges?: number;
   /** How many hedges all calls together may make; `false` for no limit. Share the retry's. Default: `retryBudget()` of its own. */
   readonly budget?: RetryBudget | false;
-  /** What an error means. One that throws ends the call. Default: `classify` of `@fournines/error-classification`. */
+  /** What an error means. One that throws, or answers with no classification, ends the call. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
 }
 

@@ -45,9 +45,9 @@ export interface RetryOptions extends CommonOptions {
     error: unknown,
     decision: RetryDecision,
   ) => boolean | PromiseLike<boolean>;
-  /** What an error means. One that throws does not retry. Default: `classify` of `@fournines/error-classification`. */
+  /** What an error means. One that throws, or answers with no classification, does not retry. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
-  /** Whether a returned value is a failure: retried when the call is idempotent; the last one is returned. Default: none is. */
+  /** Whether a returned value is a failure: retried when the call is idempotent; the last one is returned. It must not be async. Default: none is. */
   readonly isFailure?: (value: unknown) => boolean;
   /** A filter of cockatiel (`handleWhen(…)`): what it accepts is retried. It stands for `classify`, `isFailure`, `shouldRetry` and the idempotency check. */
   readonly handle?: OutcomeFilter;
@@ -55,7 +55,7 @@ export interface RetryOptions extends CommonOptions {
   readonly budget?: RetryBudget | false;
   /** The longest delay that a server may ask for, in milliseconds, >= 0; Infinity is allowed. A longer one is given up on, never shortened. Default 30 000. */
   readonly maxServerDelay?: number;
-  /** The least time that an attempt needs before the deadline, in milliseconds, >= 0. Default 0. */
+  /** The least time that an attempt, the first too, needs before the deadline, in milliseconds, >= 0. Default 0. */
   readonly minAttemptTime?: number;
   /** Whether the process may end while a call waits to be retried. Default false. */
   readonly unref?: boolean;
