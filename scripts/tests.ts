@@ -45,8 +45,11 @@ function count(file: string, code: number): TestCount {
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   ).length;
   const failed = report.numFailedTests + brokenFiles;
-  // Unhandled errors and the like: vitest failed although no test did.
-  return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
+  const passed = report.numPassedTests;
+  // Unhandled errors and the like: vitest failed although no test did. And where none ran, a name
+  // was mistyped.
+  const isAmiss = code !== 0 || passed === 0;
+  return { passed, failed: failed === 0 && isAmiss ? 1 : failed };
 }
 
 function readReport(file: string): JsonReport | undefined {

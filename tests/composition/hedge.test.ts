@@ -3,6 +3,7 @@ import { type AnyPolicy, compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
 import { bulkhead } from '@fournines/limiter';
 import { hedge } from '@fournines/retry';
+import { timeout } from '@fournines/timeout';
 import { noop, wrap } from 'cockatiel';
 import { describe, expect, test } from 'vitest';
 
@@ -93,4 +94,59 @@ test('a first attempt that waits in a queue is not hedged: the hedge would only 
   expect(hedging.snapshot().counts.hedges).toBe(0);
   slot.resolve('held');
   await expect(Promise.all([holder, waiting])).resolves.toEqual(['held', 'waited']);
+});
+
+/** A client that somebody must give back. */
+function pool() {
+  let open = 0;
+  const acquire = (clock: ManualClock): Promise<AsyncDisposable> => {
+    const client = {
+      [Symbol.asyncDispose]: async (): Promise<void> => void (open -= 1),
+    };
+    return new Promise((resolve) => {
+      clock.setTimeout(() => {
+        open += 1;
+        resolve(client);
+      }, 20);
+    });
+  };
+  return { acquire, open: () => open };
+}
+
+test.each<[string, (hedging: AnyPolicy, clock: ManualClock) => AnyPolicy]>([
+  ['hedge alone', (hedging) => hedging],
+  [
+    'compose(hedge, timeout)',
+    (hedging, clock) => compose(hedging, timeout({ duration: 1_000, clock })),
+  ],
+  [
+    'with a grace',
+    (hedging, clock) => compose(hedging, timeout({ duration: 1_000, grace: 50, clock })),
+  ],
+  [
+    'compose(timeout, hedge, breaker, timeout, bulkhead)',
+    (hedging, clock) =>
+      compose(
+        timeout({ duration: 5_000, clock }),
+        hedging,
+        circuitBreaker({ clock }),
+        timeout({ duration: 1_000, clock }),
+        bulkhead({ maxConcurrent: 10, clock }),
+      ),
+  ],
+  [
+    "cockatiel's wrap(hedge, timeout)",
+    (hedging, clock) => wrap(hedging, timeout({ duration: 1_000, clock })),
+  ],
+])('a loser that does not heed its abort is let go of: %s', async (_name, chain) => {
+  const clock = manualClock();
+  const { acquire, open } = pool();
+  const policy = chain(hedge({ idempotent: true, delay: 5, clock, budget: false }), clock);
+  for (let i = 0; i < 20; i++) {
+    const call = policy.execute(() => acquire(clock)) as Promise<AsyncDisposable>;
+    await clock.advance(30);
+    await (await call)[Symbol.asyncDispose]();
+  }
+  await clock.advance(100);
+  expect(open()).toBe(0);
 });

@@ -51,6 +51,7 @@ export function buildApp(
       return ready().llm.policies;
     },
     generate: async (prompt, signal) => ready().llm.generate(prompt, signal),
+    stream: (prompt, signal) => ready().llm.stream(prompt, signal),
   };
   answerWithProblems(app);
   healthRoutes(app, phase, dependencies);

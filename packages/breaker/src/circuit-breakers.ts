@@ -14,21 +14,19 @@ import {
   checkFunction,
   checkNumber,
   checkOptions,
-  coarseNow,
   reportOnce,
 } from '@fournines/core/authoring';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Admission } from './internal/admission.ts';
-import { Breaker } from './internal/breaker.ts';
-import type { OpenGate } from './internal/circuit-parts.ts';
-import { LruList, type LruNode } from './internal/lru.ts';
+import type { Breaker } from './internal/breaker.ts';
+import { KeyedBreakers } from './internal/keyed-breakers.ts';
 import { abandonAttempt, settleFailure } from './internal/stage-hooks.ts';
 import { acquire } from './internal/two-step.ts';
 import type { CircuitBreakerOptions } from './options.ts';
 
 /** Options of {@link circuitBreakers}. */
 export interface CircuitBreakersOptions extends CommonOptions {
-  /** So many breakers are kept; then the one that was used least recently goes, never one that is open or busy. An integer ≥ 1. Default 1 000. */
+  /** So many breakers are kept; then the one that was used least recently goes, never one that is open or busy. `for` is use, and so is every call through a breaker that it gave. An integer ≥ 1. Default 1 000. */
   readonly maxKeys?: number;
   /** A closed breaker goes after this many milliseconds without a call, when room is made. > 0; Infinity keeps it. Default 600 000. */
   readonly idleTtl?: number;
@@ -49,7 +47,10 @@ export interface ResetResult {
 export interface CircuitBreakers extends Policy {
   /** How many there are. */
   readonly size: number;
-  /** The breaker of a key; made when there is none. Throws what the options' function throws. */
+  /**
+   * The breaker of a key; made when there is none. The same one for as long as somebody holds it.
+   * Throws what the options' function throws.
+   */
   for(key: string): CircuitBreaker;
   /** The breaker of a key, by the key or by the breaker's name; undefined when there is none. Makes none. */
   get(key: string): CircuitBreaker | undefined;
@@ -83,19 +84,9 @@ export function circuitBreakers(
   return new Group(options, group);
 }
 
-interface Member extends LruNode {
-  readonly key: string;
-  readonly breaker: Breaker;
-}
-
 class Group extends StagedPolicy implements CircuitBreakers {
   readonly #options: (key: string) => CircuitBreakerOptions;
-  readonly #maxKeys: number;
-  readonly #idleTtl: number;
-  readonly #members = new Map<string, Member>();
-  readonly #order: LruList<Member> = new LruList<Member>();
-  readonly #gate: OpenGate;
-  #hasOutgrown = false;
+  readonly #breakers: KeyedBreakers;
 
   readonly actions: CircuitBreakers['actions'] = {
     reset: ({ name }) => {
@@ -113,57 +104,33 @@ class Group extends StagedPolicy implements CircuitBreakers {
     super('circuit-breakers', group);
     this.#options = options;
     const where = 'circuitBreakers:';
-    this.#maxKeys = checkNumber(`${where} maxKeys`, group.maxKeys ?? 1_000, {
-      min: 1,
-      integer: true,
+    const { maxKeys = 1_000, idleTtl = 600_000, maxOpenRatio = 1 } = group;
+    this.#breakers = new KeyedBreakers({
+      name: this.name,
+      clock: this.clock,
+      maxKeys: checkNumber(`${where} maxKeys`, maxKeys, { min: 1, integer: true }),
+      idleTtl: checkNumber(`${where} idleTtl`, idleTtl, { above: 0, infinity: true }),
+      maxOpenRatio: checkNumber(`${where} maxOpenRatio`, maxOpenRatio, { above: 0, max: 1 }),
     });
-    this.#idleTtl = checkNumber(`${where} idleTtl`, group.idleTtl ?? 600_000, {
-      above: 0,
-      infinity: true,
-    });
-    const ratio = checkNumber(`${where} maxOpenRatio`, group.maxOpenRatio ?? 1, {
-      above: 0,
-      max: 1,
-    });
-    let open = 0;
-    this.#gate = {
-      mayOpen: () => open === 0 || (open + 1) / this.#members.size <= ratio,
-      count: (change) => {
-        open += change;
-      },
-    };
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.#breakers.size;
   }
 
   for(key: string): CircuitBreaker {
-    if (typeof key !== 'string') {
-      throw new TypeError(`circuitBreakers: key must be a string, got ${typeof key}`);
-    }
-    const known = this.#members.get(key);
-    if (known !== undefined) return known.breaker;
-    return this.#add(key, this.#options(key));
+    if (typeof key !== 'string') throw noKey(key);
+    const breaker = this.#breakers.use(key) ?? this.#breakers.add(key, this.#options(key));
+    this.#breakers.lend(key);
+    return breaker;
   }
 
   get(key: string): CircuitBreaker | undefined {
-    const known = this.#members.get(key)?.breaker;
-    if (known !== undefined) return known;
-    for (const { breaker } of this.#members.values()) if (breaker.name === key) return breaker;
-    return undefined;
+    return this.#breakers.find(key);
   }
 
   list(): CircuitBreaker[] {
-    const breakers: CircuitBreaker[] = [];
-    for (
-      let node = this.#order.oldest;
-      node !== undefined;
-      node = node.newer as Member | undefined
-    ) {
-      breakers.push(node.breaker);
-    }
-    return breakers;
+    return this.#breakers.list();
   }
 
   resetAll(): void {
@@ -175,7 +142,9 @@ class Group extends StagedPolicy implements CircuitBreakers {
   }
 
   enter(attempt: Attempt): Admission | typeof REFUSED {
-    const { circuit } = this.#memberFor(attempt.call);
+    const key: unknown = attempt.call?.key ?? '';
+    if (typeof key !== 'string') return attempt.refuse(noKey(key));
+    const { circuit } = this.#breakerOf(key);
     return circuit.admit(attempt.call) ?? attempt.refuse(circuit.refusal);
   }
 
@@ -192,68 +161,42 @@ class Group extends StagedPolicy implements CircuitBreakers {
   }
 
   tryAcquire(call?: CallOptions): Permit | Rejection {
-    return acquire(this.#memberFor(call).circuit, call);
+    const key: unknown = call?.key ?? '';
+    if (typeof key !== 'string') return keylessRejection(key);
+    return acquire(this.#breakerOf(key).circuit, call);
   }
 
   /** `up` while all are, `down` when all are, else `degraded`. What they counted stands in their own snapshots. */
   snapshot(): Snapshot {
-    const statuses = this.list().map((breaker) => breaker.snapshot().status);
+    const statuses = Array.from(this.#breakers.inOrder(), (breaker) => breaker.snapshot().status);
     if (statuses.every((status) => status === 'up')) return { status: 'up', counts: {} };
     const isDown = statuses.every((status) => status === 'down');
     return { status: isDown ? 'down' : 'degraded', counts: {} };
   }
 
-  #memberFor(call: CallOptions | undefined): Breaker {
-    const key = call?.key ?? '';
-    const known = this.#members.get(key);
-    if (known === undefined) return this.#addSafely(key);
-    this.#order.use(known, coarseNow(this.clock));
-    return known.breaker;
-  }
-
   /** A function that gives no usable options leaves its key with the default ones. */
-  #addSafely(key: string): Breaker {
+  #breakerOf(key: string): Breaker {
+    const known = this.#breakers.use(key);
+    if (known !== undefined) return known;
     try {
-      return this.#add(key, this.#options(key));
+      return this.#breakers.add(key, this.#options(key));
     } catch (error) {
       reportOnce(this.#options, 'circuitBreakers: options', error);
-      return this.#add(key, {});
+      return this.#breakers.add(key, {});
     }
   }
+}
 
-  #add(key: string, options: CircuitBreakerOptions): Breaker {
-    const name = options.name ?? (key === '' ? this.name : key);
-    const breaker = new Breaker({ clock: this.clock, ...options, name }, this.#gate);
-    // The function may have made the same key's breaker itself.
-    const known = this.#members.get(key);
-    if (known !== undefined) return known.breaker;
-    const now = coarseNow(this.clock);
-    this.#makeRoom(now);
-    const member: Member = { key, breaker, usedAt: now, older: undefined, newer: undefined };
-    this.#members.set(key, member);
-    this.#order.use(member, now);
-    return breaker;
-  }
+function noKey(key: unknown): TypeError {
+  return new TypeError(`circuitBreakers: key must be a string, got ${typeof key}`);
+}
 
-  #makeRoom(now: number): void {
-    let node = this.#order.oldest;
-    while (node !== undefined) {
-      const isFull = this.#members.size >= this.#maxKeys;
-      if (!isFull && now - node.usedAt < this.#idleTtl) return;
-      const newer = node.newer as Member | undefined;
-      if (node.breaker.circuit.isIdle) {
-        this.#order.remove(node);
-        this.#members.delete(node.key);
-        node.breaker.circuit.leaveFleet();
-      }
-      node = newer;
-    }
-    if (this.#members.size < this.#maxKeys || this.#hasOutgrown) return;
-    this.#hasOutgrown = true;
-    const warning = new Error(
-      `${this.name}: maxKeys ${this.#maxKeys} is reached and every breaker is open or busy; it grows past that`,
-    );
-    warning.name = 'FourninesWarning';
-    process.emitWarning(warning);
-  }
+/** Types forbid such a key, so its error stands outside of theirs too. */
+function keylessRejection(key: unknown): Rejection {
+  return {
+    granted: false,
+    retryAfterMs: undefined,
+    error: noKey(key) as unknown as Rejection['error'],
+    [Symbol.dispose]: () => {},
+  };
 }

@@ -55,5 +55,15 @@ export interface RejectEvent extends ComponentEvent {
   readonly enforced: boolean;
 }
 
+/**
+ * A rule held, and the circuit stayed closed: as many circuits of its group are open as
+ * `maxOpenRatio` allows. Told once, and again after no rule held for a while.
+ */
+export interface TripWithheldEvent extends ComponentEvent {
+  readonly type: 'trip-withheld';
+  /** Why it would have opened. */
+  readonly trip: TripReport;
+}
+
 /** Every event of a breaker. */
-export type CircuitBreakerEvent = StateChangeEvent | RejectEvent;
+export type CircuitBreakerEvent = StateChangeEvent | RejectEvent | TripWithheldEvent;

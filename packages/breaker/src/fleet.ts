@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '@fournines/core';
 import { checkFunction, checkNumber, checkOptions, reportOnce } from '@fournines/core/authoring';
-import { type FleetMessage, parseMessage } from './internal/fleet-message.ts';
+import { messageText, parseMessage } from './internal/fleet-message.ts';
+import { Seat, wholeMs } from './internal/fleet-seat.ts';
 import type { TripReport } from './trip-report.ts';
 
 /** What a fleet needs of a Redis client: an ioredis client or cluster fits. */
@@ -16,6 +17,8 @@ export interface FleetRedis {
   set(key: string, value: string, px: 'PX', ms: number): Promise<unknown>;
   /** SET with PX and NX: null when the key is there already. */
   set(key: string, value: string, px: 'PX', ms: number, nx: 'NX'): Promise<unknown>;
+  /** EVAL of a script on one key. */
+  eval(script: string, keys: number, ...args: (string | number)[]): Promise<unknown>;
   /** PUBLISH. */
   publish(channel: string, message: string): Promise<unknown>;
   /** Another connection, for the subscription. */
@@ -29,7 +32,9 @@ export interface FleetSubscriber {
   /** Calls the listener for each message. */
   on(event: 'message', listener: (channel: string, message: string) => void): unknown;
   /** Calls the listener when the connection is ready, lost, or broken. */
-  on(event: 'ready' | 'close' | 'error', listener: () => void): unknown;
+  on(event: 'connect' | 'ready' | 'close' | 'error', listener: () => void): unknown;
+  /** Its socket once it is connected. It is unreferenced: news of others keep no process alive. */
+  readonly stream?: { unref?(): unknown } | undefined;
   /** Ends the connection for good. */
   disconnect(): void;
 }
@@ -48,7 +53,7 @@ export interface FleetOptions {
 export interface Fleet extends AsyncDisposable {
   /** Whether news of others arrive at this moment. While it is false every breaker goes on alone. */
   readonly isConnected: boolean;
-  /** Ends the subscription; the breakers go on alone. The client that was given stays open. */
+  /** Ends the subscription and gives back what probes had leased; the breakers go on alone. The client that was given stays open. */
   close(): Promise<void>;
   /** @internal */
   join(member: FleetMember): FleetSeat;
@@ -70,19 +75,28 @@ export interface FleetMember {
 
 /** @internal The fleet, as a circuit sees it. */
 export interface FleetSeat {
-  /** How long a lease may take, in milliseconds. */
+  /** How long an answer may take, in milliseconds. */
   readonly deadline: number;
+  /** Whether nobody is to be asked: no news of others arrive. */
+  readonly isAlone: boolean;
+  /** The time that leases are measured by. */
+  now(): number;
   opened(opening: FleetOpening): void;
   closed(): void;
   /** Asks to be the one that probes: 0 = yes (also when Redis is gone), else how long another one may take. */
   lease(ms: number): Promise<number>;
+  /** Holds the lease for so long from now; false when another one has it. */
+  prolong(ms: number): Promise<boolean>;
+  giveBack(): Promise<void>;
   leave(): void;
 }
 
 /**
  * One process trips, all know: `circuitBreaker({ name: 'db', fleet: fleet(redis) })`. Calls never
  * wait for Redis: transitions are published and heard beside them, and when Redis is gone every
- * process goes on alone. One process at a time probes, by a lease.
+ * process goes on alone. One process at a time probes, by a lease; the call that asks for it is
+ * refused, the next one probes. Keeps no process alive (a cluster's connections do: close it).
+ * Breakers of a group are called `<group>/<key>`: give a group the same `name` in every process.
  *
  * @param redis An ioredis client or cluster; a second connection is made from it.
  * @throws TypeError or RangeError for an option that is unknown or out of bounds.
@@ -107,7 +121,9 @@ class RedisFleet implements Fleet {
   /** This process, so that it does not hear itself. */
   readonly #id: string = randomUUID();
   readonly #members = new Map<string, Set<FleetMember>>();
+  readonly #seats = new Set<Seat>();
   readonly #subscriber: FleetSubscriber;
+  #joined = 0;
   #isConnected = false;
   #isClosed = false;
 
@@ -119,6 +135,7 @@ class RedisFleet implements Fleet {
     this.#subscriber = redis.duplicate();
     this.#subscriber.on('message', (_channel, message) => this.#hear(message));
     this.#subscriber.on('error', () => {});
+    this.#subscriber.on('connect', () => this.#subscriber.stream?.unref?.());
     this.#subscriber.on('close', () => {
       this.#isConnected = false;
     });
@@ -134,23 +151,37 @@ class RedisFleet implements Fleet {
     const namesakes = this.#members.get(member.name) ?? new Set<FleetMember>();
     this.#members.set(member.name, namesakes.add(member));
     void this.#catchUp(member);
-    return {
-      deadline: this.#deadline,
-      opened: (opening) => this.#tellOpened(member, opening),
-      closed: () => this.#tellClosed(member),
-      lease: (ms) => this.#lease(member.name, ms),
-      leave: () => {
-        namesakes.delete(member);
-        if (namesakes.size === 0) this.#members.delete(member.name);
+    this.#joined += 1;
+    const seat = new Seat(
+      {
+        redis: this.#redis,
+        clock: this.#clock,
+        deadline: this.#deadline,
+        key: `${this.#prefix}:probe:${member.name}`,
+        holder: `${this.#id}:${this.#joined}`,
+        isAlone: () => !this.#isConnected,
+        tell: (teller, opening) => this.#tell(teller, opening),
+        leave: () => {
+          this.#seats.delete(seat);
+          namesakes.delete(member);
+          if (namesakes.size === 0 && this.#members.get(member.name) === namesakes) {
+            this.#members.delete(member.name);
+          }
+        },
+        failed: (error) => this.#goAlone(error),
       },
-    };
+      member,
+    );
+    this.#seats.add(seat);
+    return seat;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isConnected = false;
     this.#subscriber.disconnect();
-    return Promise.resolve();
+    await Promise.all(Array.from(this.#seats, (seat) => seat.giveBack()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -176,7 +207,8 @@ class RedisFleet implements Fleet {
       const [text, remaining] = await Promise.all([this.#redis.get(key), this.#redis.pttl(key)]);
       const message = text === null ? undefined : parseMessage(text);
       if (message?.opening === undefined || message.by === this.#id || remaining <= 0) return;
-      member.openedElsewhere({ ...message.opening, breakMs: remaining });
+      const breakMs = message.opening.breakMs === Infinity ? Infinity : remaining;
+      member.openedElsewhere({ ...message.opening, breakMs });
     } catch (error) {
       this.#goAlone(error);
     }
@@ -191,56 +223,20 @@ class RedisFleet implements Fleet {
     }
   }
 
-  #tellOpened(member: FleetMember, opening: FleetOpening): void {
+  #tell({ name }: FleetMember, opening: FleetOpening | undefined): void {
     if (this.#isClosed) return;
-    const { error: _error, ...trip } = opening.trip;
-    const message = this.#message(member.name, { ...opening, trip });
-    const ms = Math.ceil(Math.min(Math.max(1, opening.breakMs), Number.MAX_SAFE_INTEGER));
-    const sent = [
-      this.#redis.publish(this.#prefix, message),
-      this.#redis.set(this.#stateKey(member.name), message, 'PX', ms),
-    ];
-    Promise.all(sent).catch((error: unknown) => this.#goAlone(error));
+    const redis = this.#redis;
+    const text = messageText(this.#id, name, opening);
+    const key = this.#stateKey(name);
+    this.#send(() => redis.publish(this.#prefix, text));
+    if (opening === undefined) this.#send(() => redis.del(key));
+    else this.#send(() => redis.set(key, text, 'PX', wholeMs(opening.breakMs)));
   }
 
-  #tellClosed(member: FleetMember): void {
-    if (this.#isClosed) return;
-    const sent = [
-      this.#redis.publish(this.#prefix, this.#message(member.name, undefined)),
-      this.#redis.del(this.#stateKey(member.name)),
-    ];
-    Promise.all(sent).catch((error: unknown) => this.#goAlone(error));
-  }
-
-  #lease(name: string, ms: number): Promise<number> {
-    if (this.#isClosed) return Promise.resolve(0);
-    return new Promise((resolve) => {
-      const timer = this.#clock.setTimeout(() => resolve(0), this.#deadline);
-      timer.unref();
-      this.#askForLease(`${this.#prefix}:probe:${name}`, Math.ceil(ms))
-        .catch((error: unknown) => {
-          this.#goAlone(error);
-          return 0;
-        })
-        .then(
-          (wait) => {
-            timer.cancel();
-            resolve(wait);
-          },
-          resolve.bind(undefined, 0),
-        );
-    });
-  }
-
-  async #askForLease(key: string, ms: number): Promise<number> {
-    if ((await this.#redis.set(key, this.#id, 'PX', ms, 'NX')) !== null) return 0;
-    const [holder, remaining] = await Promise.all([this.#redis.get(key), this.#redis.pttl(key)]);
-    return holder === this.#id || holder === null ? 0 : Math.max(1, remaining);
-  }
-
-  #message(name: string, opening: FleetOpening | undefined): string {
-    const message: FleetMessage = { by: this.#id, name, ...(opening ? { opening } : {}) };
-    return JSON.stringify(message);
+  /** Beside the call that it is told in. A client may throw instead of rejecting. */
+  #send(command: () => Promise<unknown>): void {
+    const sent = async (): Promise<unknown> => command();
+    sent().catch((error: unknown) => this.#goAlone(error));
   }
 
   #stateKey(name: string): string {

@@ -18,6 +18,7 @@ export type {
   StateChangeEvent,
   Transition,
   TransitionReason,
+  TripWithheldEvent,
 } from './events.ts';
 export type {
   ExportedCircuit,

@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
+import { bulkhead } from '@fournines/limiter';
 import { beforeEach, expect, test } from 'vitest';
 import {
   type CircuitBreakers,
@@ -91,6 +93,100 @@ test('keeps what is used', async () => {
   expect(names(policy)).toEqual(['a', 'c']);
 });
 
+test('for is use, and so is a call through the breaker that it gave', async () => {
+  const registry = group({ maxKeys: 2 });
+  registry.for('a');
+  registry.for('b');
+  registry.for('a');
+  registry.for('c');
+  expect(names(registry)).toEqual(['a', 'c']);
+  const kept = registry.for('c');
+  await clock.advance(20);
+  await call(registry, 'a');
+  await clock.advance(20);
+  await kept.execute(() => 'ok');
+  registry.for('d');
+  expect(names(registry)).toEqual(['c', 'd']);
+  expect(registry.for('c')).toBe(kept);
+});
+
+test('a breaker that is called all the time by its holder is never dropped as idle', async () => {
+  const registry = circuitBreakers(() => ({ failureThreshold: 3 }), { clock, idleTtl: 60_000 });
+  const kept = registry.for('db');
+  for (let i = 0; i < 100; i++) {
+    await kept.execute(() => 'ok');
+    await clock.advance(1_000);
+  }
+  const permit = kept.tryAcquire();
+  if (permit.granted) permit.failure(sick);
+  registry.for('redis');
+  expect(registry.get('db')).toBe(kept);
+  expect(kept.toJSON().consecutiveFailures).toBe(1);
+});
+
+test('a breaker that recovered a moment ago is not dropped as idle, however old its last quiet call', async () => {
+  const registry = circuitBreakers(
+    () => ({ failureThreshold: 1, resetTimeout: 90_000, halfOpen: { permittedCalls: 1 } }),
+    { clock, idleTtl: 60_000 },
+  );
+  await trip(registry, 'a');
+  await clock.advance(90_000);
+  await registry.get('a')?.execute(() => 'probe');
+  await call(registry, 'b');
+  expect(names(registry)).toEqual(['a', 'b']);
+});
+
+test('a dropped breaker stays the one of its key while somebody holds it, and comes back when it is used', async () => {
+  const registry = group({ maxKeys: 1 });
+  const held = registry.for('a');
+  await call(registry, 'b');
+  expect(names(registry)).toEqual(['b']);
+  expect(registry.get('a')).toBe(held);
+  expect(registry.size).toBe(1);
+  await held.execute(() => Promise.reject(sick)).catch(() => {});
+  expect(names(registry)).toEqual(['a']);
+  await expect(call(registry, 'a')).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+
+  held.reset();
+  await call(registry, 'b');
+  expect(registry.for('a')).toBe(held);
+  await call(registry, 'b');
+  const isolation = held.isolate();
+  expect(names(registry)).toEqual(['a']);
+  isolation.dispose();
+});
+
+test('a breaker that nobody holds is forgotten when it is dropped', async () => {
+  const made: string[] = [];
+  const policy = circuitBreakers(
+    (key) => {
+      made.push(key);
+      return { failureThreshold: 2 };
+    },
+    { clock, maxKeys: 1 },
+  );
+  await trip(policy, 'a');
+  await call(policy, 'b');
+  await call(policy, 'a');
+  expect(made).toEqual(['a', 'b', 'a']);
+});
+
+test('a key that is no string rejects the call, and tryAcquire refuses without throwing', async () => {
+  const policy = group();
+  const outer = compose(bulkhead({ maxConcurrent: 1 }), policy);
+  for (let i = 0; i < 3; i++) {
+    const promise = outer.execute(() => 'ok', { key: 5 as never });
+    await expect(promise).rejects.toThrow('circuitBreakers: key must be a string, got number');
+  }
+  await expect(policy.execute(() => 'ok', { key: {} as never })).rejects.toThrow(TypeError);
+  using refusal = policy.tryAcquire({ key: 5 as never });
+  expect(refusal).toMatchObject({ granted: false, retryAfterMs: undefined });
+  expect(refusal.granted ? undefined : refusal.error).toBeInstanceOf(TypeError);
+  expect(() => policy.for(5 as never)).toThrow('circuitBreakers: key must be a string, got number');
+  expect(policy.size).toBe(0);
+  await expect(outer.execute(() => 'ok', { key: 'a' })).resolves.toBe('ok');
+});
+
 test('grows past maxKeys when nothing can go, and says so once', async () => {
   const warnings: string[] = [];
   const listen = (warning: Error): void => void warnings.push(warning.message);
@@ -123,6 +219,36 @@ test('maxOpenRatio: no more than that share opens, one in any case', async () =>
   const single = group({ maxOpenRatio: 0.1 });
   await trip(single, 'only');
   expect(single.get('only')?.state).toBe('open');
+});
+
+test('a trip that maxOpenRatio does not allow is counted and told, once for as long as the rule holds', async () => {
+  const policy = group({ maxOpenRatio: 0.5 });
+  const a = policy.for('a');
+  const b = policy.for('b');
+  policy.for('c');
+  const told: string[] = [];
+  const seen = (): void => void told.push('on the channel');
+  subscribe('fournines:circuit-breaker:trip-withheld', seen);
+  b.onTripWithheld(({ trip }) => told.push(`${trip.inequality}, ${String(trip.error)}`));
+  const withheld = (): number => b.snapshot().counts.withheld;
+  await trip(policy, 'a');
+  for (let i = 0; i < 3; i++) await trip(policy, 'b');
+  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['closed', 1, 0]);
+  expect(told).toEqual([
+    '1 failures in a row >= failureThreshold 1, Error: down',
+    'on the channel',
+  ]);
+
+  await call(policy, 'b');
+  await trip(policy, 'b');
+  expect(withheld()).toBe(2);
+  b.reset();
+  await trip(policy, 'b');
+  expect(withheld()).toBe(3);
+  a.reset();
+  await trip(policy, 'b');
+  expect([b.state, withheld(), b.snapshot().counts.trips]).toEqual(['open', 3, 1]);
+  unsubscribe('fournines:circuit-breaker:trip-withheld', seen);
 });
 
 test('a function that throws, or gives nonsense, leaves the key with default options', async () => {

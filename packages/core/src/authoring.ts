@@ -19,6 +19,7 @@ export { withoutStack } from './internal/cheap-error.ts';
 export { coarseNow } from './internal/coarse-clock.ts';
 export { ComponentEvents } from './internal/component-events.ts';
 export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
+export { disposeResult } from './internal/dispose-result.ts';
 export { nextName } from './internal/names.ts';
 export { parentSignal } from './internal/parent-signal.ts';
 export { rejectSoon } from './internal/reject-soon.ts';

@@ -53,9 +53,21 @@ class SystemTimer implements Timer {
   }
 }
 
-/** Node's clock. Globals are read at each call, so that fake timers of a test runner work too. */
+/**
+ * The globals as they were at first. `performance` is an accessor that costs half as much as the
+ * clock behind it; the fake timers of a test runner replace it together with one of the others,
+ * which cost nothing to look at.
+ */
+const atFirst = { performance, Date, setTimeout };
+
+function monotonicNow(): number {
+  const isReplaced = Date !== atFirst.Date || setTimeout !== atFirst.setTimeout;
+  return isReplaced ? performance.now() : atFirst.performance.now();
+}
+
+/** Node's clock. Globals are looked at in each call, so that fake timers of a test runner work too. */
 const nodeClock: Clock = {
-  now: () => performance.now(),
+  now: monotonicNow,
   wall: () => Date.now(),
   setTimeout: (fn, ms) => new SystemTimer(fn, ms),
 };

@@ -91,22 +91,15 @@ class Fallback<R>
     index: number,
   ): undefined | typeof HELD {
     if (attempt.isAborted(index) || !this.#accepts(error)) return undefined;
-    void this.#answer(error).then(
-      (value) => {
-        // The caller may have given up while the factory worked: that is not answered either.
-        if (attempt.isAborted(index)) return attempt.fail(index, attempt.abortReason);
-        this.#used += 1;
-        if (this.#events.wants('fallback')) {
-          this.#events.emit({ type: 'fallback', at: this.clock.now(), error });
-        }
-        attempt.succeed(index, value);
-      },
-      (thrown: unknown) => {
-        reportOnce(this.#value as object, 'fallback: value', thrown);
-        attempt.fail(index, error);
-      },
-    );
-    return HELD;
+    try {
+      const answer = this.#answerFor(error);
+      if (isPromiseLike(answer)) this.#await(answer, error, attempt, index);
+      else this.#answer(answer, error, attempt, index);
+      return HELD;
+    } catch (thrown) {
+      reportOnce(this.#value as object, 'fallback: value', thrown);
+      return undefined;
+    }
   }
 
   snapshot(): FallbackSnapshot {
@@ -122,10 +115,34 @@ class Fallback<R>
     }
   }
 
-  async #answer(error: unknown): Promise<R> {
+  #answerFor(error: unknown): R | Promise<R> {
     const value = this.#value;
     return typeof value === 'function'
       ? (value as (error: unknown) => R | Promise<R>)(error)
       : value;
   }
+
+  #await(answer: Promise<R>, error: unknown, attempt: Attempt, index: number): void {
+    Promise.resolve(answer).then(
+      (value) => this.#answer(value, error, attempt, index),
+      (thrown: unknown) => {
+        reportOnce(this.#value as object, 'fallback: value', thrown);
+        attempt.fail(index, error);
+      },
+    );
+  }
+
+  #answer(value: R, error: unknown, attempt: Attempt, index: number): void {
+    // The caller may have given up while the factory worked: that is not answered either.
+    if (attempt.isAborted(index)) return attempt.fail(index, attempt.abortReason);
+    this.#used += 1;
+    if (this.#events.wants('fallback')) {
+      this.#events.emit({ type: 'fallback', at: this.clock.now(), error });
+    }
+    attempt.succeed(index, value);
+  }
+}
+
+function isPromiseLike<R>(value: R | Promise<R>): value is Promise<R> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -75,6 +75,23 @@ test('manual clocks given back in any order leave no dead one behind', () => {
   expect(systemClock.now()).toBe(third.now());
 });
 
+test.each([
+  ['all', undefined],
+  ['the time alone', { toFake: ['performance', 'Date'] as const }],
+  ['timers and time', { toFake: ['performance', 'setTimeout'] as const }],
+])("a test runner's fake timers are the system's clock: %s", (_name, options) => {
+  vi.useFakeTimers(options === undefined ? {} : { toFake: [...options.toFake] });
+  try {
+    const start = systemClock.now();
+    vi.advanceTimersByTime(1_000);
+    expect(systemClock.now() - start).toBe(1_000);
+  } finally {
+    vi.useRealTimers();
+  }
+  const real = systemClock.now();
+  expect(Math.abs(real - performance.now())).toBeLessThan(1_000);
+});
+
 test('a delay over 2³¹−1 ms does not fire at once', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {

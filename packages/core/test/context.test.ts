@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { type CallContext, compose, deadline, deadlineOf } from '../src/index.ts';
+import { deadlineAt } from '../src/authoring.ts';
+import { type CallContext, type Deadline, compose, deadline, deadlineOf } from '../src/index.ts';
+import { manualClock } from '../src/testing.ts';
 import { probe, repeater } from './probe.ts';
 
 const plain = probe({});
@@ -69,4 +71,18 @@ test('as a parent its abort and its deadline go on', async () => {
     scope.signal,
   );
   await expect(call).rejects.toBe('gone');
+});
+
+test('a signal that is read before a stage sets its deadline carries that deadline all the same', async () => {
+  const reader = probe({ enter: (attempt) => void attempt.signal });
+  const clock = manualClock();
+  const bounded = probe({
+    abortsInside: true,
+    enter: () => 50,
+    deadline: (token) => deadlineAt(token as number, clock),
+  });
+  await compose(reader, bounded, reader).execute((context) => {
+    expect(deadlineOf(context.signal)?.at).toBe(50);
+    expect((context as { deadline?: Deadline }).deadline?.at).toBe(50);
+  });
 });

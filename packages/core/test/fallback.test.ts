@@ -64,6 +64,30 @@ test('a `when` that throws answers nothing, and is reported once', async () => {
   expect(warnings).toHaveLength(1);
 });
 
+test('an answer whose `then` cannot be read leaves the call its own error', async () => {
+  const odd = Object.defineProperty({}, 'then', {
+    get() {
+      throw new Error('then');
+    },
+  });
+  await expect(fallback(() => true, odd).execute(fail)).rejects.toBe(error);
+  await settle();
+  expect(warnings).toHaveLength(1);
+});
+
+test('a factory that gives the call up itself is not answered for', async () => {
+  const caller = new AbortController();
+  const policy = fallback(
+    () => true,
+    () => {
+      caller.abort('gone');
+      return 'other';
+    },
+  );
+  await expect(policy.execute(fail, caller.signal)).rejects.toBe('gone');
+  expect(policy.snapshot().counts).toEqual({ calls: 1, used: 0 });
+});
+
 test("the caller's abort is not answered, neither before the factory nor while it works", async () => {
   let made = 0;
   const policy = fallback(

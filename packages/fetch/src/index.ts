@@ -1,10 +1,7 @@
+export type { AnyFetch, ResilientInit, ResilientStreamInit, ResponseLike } from './any-fetch.ts';
 export type { FetchRetryOptions, ResilientFetchOptions } from './options.ts';
 export {
-  type AnyFetch,
   type ResilientFetch,
   type ResilientFetchMembers,
-  type ResilientInit,
-  type ResilientStreamInit,
-  type ResponseLike,
   resilientFetch,
 } from './resilient-fetch.ts';

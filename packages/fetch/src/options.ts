@@ -36,7 +36,8 @@ export interface ResilientFetchOptions extends CommonOptions {
   /**
    * The options of every origin's circuit breaker, or a function of the origin, or a group of your
    * own (`circuitBreakers`, keyed by origin), or `false` for none. Default `breakerPresets.http`,
-   * 1 000 origins at most.
+   * 1 000 origins at most. A function that throws, or returns no valid options, is reported once,
+   * and that origin has the default's.
    */
   readonly breaker?:
     | CircuitBreakerOptions
@@ -109,10 +110,11 @@ export function checkFetchOptions(options: ResilientFetchOptions): FetchRules {
     deadlineHeader: style,
   } = options;
   if (retry !== false) checkRetry(retry);
-  const isBreaker = breaker === false || typeof breaker === 'function' || isObject(breaker);
+  const isOptions = isObject(breaker) && (isGroup(breaker) || !('execute' in breaker));
+  const isBreaker = breaker === false || typeof breaker === 'function' || isOptions;
   if (!isBreaker) {
     throw new TypeError(
-      `resilientFetch: breaker must be options, a function of the origin, circuitBreakers(…) or false, got ${typeof breaker}`,
+      `resilientFetch: breaker must be options, a function of the origin, circuitBreakers(…) or false, got ${isObject(breaker) ? 'another policy' : typeof breaker}`,
     );
   }
   return {
@@ -151,6 +153,12 @@ function checkDuration(option: string, value: unknown): number {
   return checkNumber(`resilientFetch: ${option}`, value, { above: 0, infinity: true });
 }
 
-function isObject(value: unknown): value is object {
+/** Whether it is what `circuitBreakers` makes. */
+export function isGroup(breaker: object): breaker is CircuitBreakers {
+  return 'resetAll' in breaker && 'execute' in breaker;
+}
+
+/** Whether it may be options. */
+export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -6,38 +6,11 @@ import {
   stream,
   worstStatus,
 } from '@fournines/core';
-import { checkFunction, nextName } from '@fournines/core/authoring';
-import type { HeadersWithGet } from '@fournines/timeout';
+import { checkBoolean, checkFunction, disposeResult, nextName } from '@fournines/core/authoring';
+import type { AnyFetch, ResilientInit, ResilientStreamInit } from './any-fetch.ts';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
-import { releaseBody } from './internal/release-body.ts';
 import { type ResilientFetchOptions, checkFetchOptions } from './options.ts';
-
-/** What is read of a response. */
-export interface ResponseLike {
-  /** The HTTP status. */
-  readonly status: number;
-  /** Its headers, for `Retry-After`. */
-  readonly headers: HeadersWithGet;
-  /** Its body. */
-  readonly body: object | null;
-}
-
-/** Any fetch: the global one, undici's, your own. */
-// oxlint-disable-next-line typescript/no-explicit-any -- its parameters are both taken and given, so only `any` admits all of them
-export type AnyFetch = (input: any, init?: any) => Promise<ResponseLike>;
-
-/** What a call may say: all that the fetch takes, and more. */
-export type ResilientInit<F extends AnyFetch> = NonNullable<Parameters<F>[1]> & {
-  /** Whether this request may be repeated when it is unknown if it took effect. Default: the options' `idempotent`, or by its method. */
-  readonly idempotent?: boolean;
-};
-
-/** What a streamed call may say. */
-export type ResilientStreamInit<F extends AnyFetch> = ResilientInit<F> & {
-  /** The longest gap before the next chunk, the first included, in milliseconds, > 0. Default: no bound. */
-  readonly idle?: number;
-};
 
 /** A fetch with policies around it, and a component that can be watched. */
 export type ResilientFetch<F extends AnyFetch = typeof globalThis.fetch> = F &
@@ -50,7 +23,20 @@ export interface ResilientFetchMembers<F extends AnyFetch> extends Component {
   /** Always `fetch`. */
   readonly kind: 'fetch';
   /**
-   * Fetches and reads the body as one call: timeouts, breaker and abort cover it to its end. A
+   * Fetches and reads the whole answer as one call: timeouts, breaker and abort cover `reader` too,
+   * and a body that is cut off, or that `reader` cannot use, is retried as any failure. A status
+   * of 400 or above is thrown as an `HttpError`. What the reader leaves of the body is cancelled.
+   *
+   * @param reader Makes the result of a response: `(response) => response.json()`. Called once per
+   * attempt that gets one. Rejects with a TypeError when it is no function.
+   */
+  read<T>(
+    input: Parameters<F>[0],
+    init: ResilientInit<F> | undefined,
+    reader: (response: Awaited<ReturnType<F>>) => PromiseLike<T> | T,
+  ): Promise<T>;
+  /**
+   * Fetches and hands the body on, chunk by chunk, as one call: timeouts, breaker and abort cover it to its end. A
    * failure is retried only before the first chunk. A status of 400 or above is thrown as an
    * `HttpError`. `break` aborts the request.
    */
@@ -93,6 +79,8 @@ export function resilientFetch<F extends AnyFetch>(
 
   const prepare = (input: unknown, init: InitLike): OutgoingRequest => {
     const { idempotent = rules.idempotent, ...own } = init;
+    // A string would be taken for yes: what is repeated by mistake does harm.
+    if (idempotent !== undefined) checkBoolean('resilientFetch: init.idempotent', idempotent);
     const { deadlineHeader } = rules;
     return new OutgoingRequest(input, own, {
       idempotent,
@@ -120,7 +108,30 @@ export function resilientFetch<F extends AnyFetch>(
     }
   };
 
-  const read = (input: unknown, init?: StreamInitLike): AsyncIterable<Uint8Array> => {
+  const read = async <T>(
+    input: unknown,
+    init: InitLike | null | undefined,
+    reader: (response: Response) => PromiseLike<T> | T,
+  ): Promise<T> => {
+    checkFunction('resilientFetch: reader', reader);
+    const request = prepare(input, init ?? {});
+    const attempt = async (context: CallContext): Promise<T> => {
+      const response = await request.send(send, context);
+      try {
+        return await reader(response);
+      } finally {
+        disposeResult(response);
+      }
+    };
+    try {
+      return await (request.isOneShot ? once : policy).execute(attempt, request.call);
+    } finally {
+      request.abandon();
+      request.end();
+    }
+  };
+
+  const streamed = (input: unknown, init?: StreamInitLike): AsyncIterable<Uint8Array> => {
     const { idle, ...own } = init ?? {};
     const request = prepare(input, own);
     const open = async (context: CallContext): Promise<AsyncIterable<Uint8Array>> => {
@@ -128,20 +139,22 @@ export function resilientFetch<F extends AnyFetch>(
         const { body } = await request.send(send, context);
         return body ?? nothing();
       } catch (error) {
-        releaseBody(request.responseOf(error)?.body);
+        disposeResult(request.responseOf(error));
         throw error;
       }
     };
-    return stream(request.isOneShot ? once : policy, open, {
+    const chunks = stream(request.isOneShot ? once : policy, open, {
       ...request.call,
       ...(idle === undefined ? {} : { idle }),
       ...(rules.clock === undefined ? {} : { clock: rules.clock }),
     });
+    return request.isCopied ? afterFirst(chunks, () => request.end()) : chunks;
   };
 
   const members = {
     kind: 'fetch',
-    stream: read,
+    read,
+    stream: streamed,
     policy,
     parts: () => parts,
     snapshot: (): Snapshot => ({ status: worstStatus(parts), counts: {} }),
@@ -161,4 +174,22 @@ interface StreamInitLike extends InitLike {
 /** The body of a response that has none. */
 function nothing(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+/** Calls `done` when the first chunk, or what came in its place, is there: no attempt follows that. */
+function afterFirst<T>(chunks: AsyncIterable<T>, done: () => void): AsyncIterable<T> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let isFirst = true;
+      try {
+        for await (const chunk of chunks) {
+          if (isFirst) done();
+          isFirst = false;
+          yield chunk;
+        }
+      } finally {
+        done();
+      }
+    },
+  };
 }

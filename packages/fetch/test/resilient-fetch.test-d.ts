@@ -19,7 +19,12 @@ const chunks: AsyncIterable<Uint8Array> = get.stream('http://a.example', {
   idle: 1_000,
   idempotent: true,
 });
-void [response, repeated, chunks];
+const length: Promise<number> = get.read('http://a.example', { idempotent: true }, (whole) =>
+  whole.text().then((text) => text.length),
+);
+void [response, repeated, chunks, length];
+// @ts-expect-error: nobody reads the answer
+void get.read('http://a.example', {});
 // @ts-expect-error: misspelt
 void get('http://a.example', { idempotend: true });
 // @ts-expect-error: no input
@@ -29,7 +34,8 @@ void get();
 const undici = resilientFetch(undiciFetch, { timeout: 1_000 });
 undici satisfies typeof undiciFetch;
 const answer: Promise<UndiciResponse> = undici('http://a.example', { headersTimeout: 1 } as object);
-void answer;
+const own: Promise<UndiciResponse> = undici.read('http://a.example', undefined, (whole) => whole);
+void [answer, own];
 
 // A fetch of one's own, as narrow as it is.
 const narrow = resilientFetch((input: string) => fetch(input));

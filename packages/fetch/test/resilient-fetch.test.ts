@@ -2,8 +2,9 @@ import { getEventListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { circuitBreakers } from '@fournines/breaker';
+import { circuitBreaker, circuitBreakers } from '@fournines/breaker';
 import { deadlineOf } from '@fournines/core';
+import { classify } from '@fournines/error-classification';
 import { exponential } from '@fournines/retry';
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici';
 import { describe, expect, test } from 'vitest';
@@ -59,16 +60,6 @@ describe.each(fetches)('around %s', (_, fetch) => {
     expect(response.status).toBe(503);
     expect(await response.text()).toBe('sorry');
     expect(server.seen).toHaveLength(3);
-  });
-
-  test('the bodies of earlier attempts are cancelled, so that their sockets close', async () => {
-    await using server = await testServer((response, index) => {
-      if (index > 0) return reply(response, 200, 'done');
-      response.writeHead(503).write('an answer that never ends');
-    });
-    const response = await resilientFetch(fetch, quick)(server.origin);
-    expect(await response.text()).toBe('done');
-    await until(() => server.sockets.size <= 1);
   });
 
   test('the caller aborts a body that it reads, with its own reason', async () => {
@@ -155,6 +146,31 @@ describe('retry', () => {
       idempotent: false,
     });
     expect(server.seen).toHaveLength(5);
+  });
+
+  test.each(['false', 0, null])(
+    'a request’s idempotent that is %j is refused, not repeated',
+    async (idempotent) => {
+      await using server = await testServer(inTurn(503));
+      const get = resilientFetch(undefined, quick);
+      const init = { method: 'POST', idempotent } as never;
+      await expect(get(server.origin, init)).rejects.toThrow(
+        'resilientFetch: init.idempotent must be true or false',
+      );
+      expect(server.seen).toEqual([]);
+    },
+  );
+
+  test('a method is what fetch makes of it, whatever its type', async () => {
+    await using server = await testServer(inTurn(503));
+    const get = resilientFetch(undefined, quick);
+    const error: unknown = await get(server.origin, { method: 5 as never }).catch(
+      (e: unknown) => e,
+    );
+    const own: unknown = await fetch(server.origin, { method: 5 as never }).catch(
+      (e: unknown) => e,
+    );
+    expect(String(error)).toBe(String(own));
   });
 
   test('a POST is repeated when it is known not to have been processed: 429', async () => {
@@ -418,15 +434,6 @@ describe('time and abort', () => {
       return getEventListeners(signal, 'abort').length === 0;
     });
   });
-
-  test('an answer that comes after the abort, from a fetch that does not heed it, is let go of', async () => {
-    let cancelled = false;
-    const late = Promise.withResolvers<Response>();
-    const get = resilientFetch(() => late.promise, { attemptTimeout: 20, retry: false });
-    await expect(get('http://a.example')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    late.resolve(new Response(new ReadableStream({ cancel: () => void (cancelled = true) })));
-    await until(() => cancelled);
-  });
 });
 
 describe('the deadline header', () => {
@@ -486,6 +493,36 @@ describe('breakers', () => {
     await two(server.origin);
     expect(group.get(server.origin)?.state).toBe('open');
     await expect(one(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('bug');
+      },
+    ],
+    ['returns no options', () => 5],
+    ['returns bad options', () => ({ failureThreshold: -1 })],
+  ])('a function that %s leaves its origin with the usual breaker', async (_, breaker) => {
+    await using server = await testServer((response) => reply(response, 503));
+    const get = resilientFetch(undefined, { retry: false, breaker: breaker as never });
+    for (let i = 0; i < 5; i += 1) expect((await get(server.origin)).status).toBe(503);
+    await expect(get(server.origin)).rejects.toMatchObject({
+      code: 'ECIRCUITOPEN',
+      policy: server.origin,
+    });
+  });
+
+  test('they learn by the classification that they are given', async () => {
+    await using server = await testServer((response) => reply(response, 404));
+    const get = resilientFetch(undefined, {
+      retry: false,
+      breaker,
+      classify: (error) => ({ ...classify(error), breakerFailure: true }),
+    });
+    for (const _ of [1, 2]) expect((await get(server.origin)).status).toBe(404);
+    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
   });
 
   test('options may depend on the origin, and false means none', async () => {
@@ -614,6 +651,13 @@ describe('options and component', () => {
     ],
     [{ retry: { maxAttempts: 0 } }, 'retry: maxAttempts'],
     [{ breaker: 3 }, 'resilientFetch: breaker must be'],
+    [{ breaker: { foo: 1 } }, "unknown option 'foo'"],
+    [{ breaker: { failureThreshold: -1 } }, 'failureThreshold must be'],
+    [{ breaker: { fleet: 5 } }, 'resilientFetch: breaker.fleet must be a fleet, got number'],
+    [
+      { breaker: circuitBreaker({}) },
+      'resilientFetch: breaker must be options, a function of the origin, circuitBreakers(…) or false, got another policy',
+    ],
     [{ idempotent: 'yes' }, 'resilientFetch: idempotent must be true or false'],
     [
       { deadlineHeader: 'http' },

@@ -76,9 +76,11 @@ export async function closedOrigin(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-/** Waits until a condition holds; the test's own time limit is the bound. */
+/** Waits until a condition holds; gives up shortly before the test's own time limit. */
 export async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 4_500;
   while (!condition()) {
+    if (performance.now() > end) throw new Error('the condition does not come to hold');
     await new Promise((resolve) => {
       setTimeout(resolve, 2);
     });

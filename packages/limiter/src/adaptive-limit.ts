@@ -111,23 +111,20 @@ class SelfFindingLimit
   }
 
   success(_value: unknown, token: unknown): void {
-    this.#learn(token as Admitted, 'accepted');
     this.inFlight -= 1;
+    this.#learn(token as Admitted, 'accepted');
   }
 
   failure(error: unknown, token: unknown, attempt: Attempt, index: number): void {
     const admitted = token as Admitted;
-    if (!admitted.isKnown) {
-      this.#learn(
-        admitted,
-        judgeCall('adaptiveLimit', this.#isOverload, error, attempt, index),
-        true,
-      );
-    }
+    // First of all, so that nothing that throws can keep the slot.
     this.inFlight -= 1;
+    if (admitted.isKnown) return;
+    const verdict = judgeCall('adaptiveLimit', this.#isOverload, error, attempt, index);
+    this.#learn(admitted, verdict, true);
   }
 
-  /** A timeout further out is overload, known now and not when a callee that hangs gives up. */
+  /** A timeout further out is overload, known now and not when a callee that hangs gives up. The slot stays taken. */
   abort(reason: unknown, token: unknown): void {
     if (isOwnTimeout(reason)) this.#learn(token as Admitted, 'overload');
   }
@@ -136,11 +133,11 @@ class SelfFindingLimit
     if (this.inFlight >= this.#limit) return rejection(this.#refusal());
     const admitted = this.#admit();
     return new HeldPermit((outcome, value) => {
+      this.inFlight -= 1;
       if (outcome === 'success') this.#learn(admitted, 'accepted');
       if (outcome === 'failure') {
         this.#learn(admitted, judge('adaptiveLimit', this.#isOverload, value), true);
       }
-      this.inFlight -= 1;
     });
   }
 
@@ -170,7 +167,9 @@ class SelfFindingLimit
     } else {
       const isTimed = !isError && !Number.isNaN(admitted.startedAt);
       const now = isTimed ? this.clock.now() : Number.NaN;
-      this.#concurrency.accepted(admitted.number, now - admitted.startedAt, this.inFlight, now);
+      // With this call itself, until a moment ago.
+      const inFlight = this.inFlight + 1;
+      this.#concurrency.accepted(admitted.number, now - admitted.startedAt, inFlight, now);
     }
     const from = this.#limit;
     this.#limit = Math.floor(this.#concurrency.limit);

@@ -6,9 +6,9 @@ import {
   checkNumber,
   checkOptions,
   coarseNow,
-  reportOnce,
 } from '@fournines/core/authoring';
 import { Admission, HeldPermit, rejection } from './internal/admission.ts';
+import { chanceOf } from './internal/chance.ts';
 import { isOwnTimeout } from './internal/overload.ts';
 import { RequestWindow } from './internal/request-window.ts';
 import { type Verdict, judge, judgeCall } from './internal/verdict.ts';
@@ -129,17 +129,17 @@ class ClientThrottle
   }
 
   success(_value: unknown, token: unknown): void {
-    this.#count(token as Request, 'accepted');
     this.inFlight -= 1;
+    this.#count(token as Request, 'accepted');
   }
 
   failure(error: unknown, token: unknown, attempt: Attempt, index: number): void {
     const request = token as Request;
-    if (!request.isCounted) {
-      const verdict = judgeCall('adaptiveThrottle', this.#isOverload, error, attempt, index);
-      this.#count(request, verdict);
-    }
+    // First of all, so that nothing that throws can keep it.
     this.inFlight -= 1;
+    if (request.isCounted) return;
+    const verdict = judgeCall('adaptiveThrottle', this.#isOverload, error, attempt, index);
+    this.#count(request, verdict);
   }
 
   /** A timeout further out is an answer that did not come, known now. */
@@ -152,11 +152,11 @@ class ClientThrottle
     if (rate > 0 && this.#chance() < rate) return rejection(this.#refusal(rate));
     const request = this.#admit();
     return new HeldPermit((outcome, value) => {
+      this.inFlight -= 1;
       if (outcome === 'success') this.#count(request, 'accepted');
       if (outcome === 'failure') {
         this.#count(request, judge('adaptiveThrottle', this.#isOverload, value));
       }
-      this.inFlight -= 1;
     });
   }
 
@@ -193,12 +193,7 @@ class ClientThrottle
 
   /** The safe answer to a source of chance that throws: the call goes through. */
   #chance(): number {
-    try {
-      return this.#random();
-    } catch (thrown) {
-      reportOnce(this.#random, 'adaptiveThrottle: random', thrown);
-      return 1;
-    }
+    return chanceOf(this.#random, 'adaptiveThrottle: random', 1);
   }
 
   #refusal(rate: number): ReturnType<typeof this.reject> {

@@ -22,7 +22,8 @@ export type RateLimitReason = 'rate';
 /** A limit on how many calls start in a time. */
 export interface RateLimit extends ChangingLimiter<RateLimitReason> {
   /**
-   * Changes how many calls may start in an interval. What has been used up stays used up.
+   * Changes how many calls may start in an interval. What has been used up stays used up:
+   * of a burst of 10 that is spent, 90 calls are left when it becomes 100.
    *
    * @param burst Default `limit`, rounded down, at least 1.
    * @throws TypeError or RangeError when a value is out of bounds.
@@ -96,7 +97,7 @@ class LocalRateLimit
   resize(limit: number, burst?: number): void {
     checkNumber('rateLimit: limit', limit, { above: 0 });
     const from = this.#limit;
-    this.#gcra.configure(limit, this.#interval, burstOf(limit, burst));
+    this.#gcra.configure(limit, this.#interval, burstOf(limit, burst), this.clock.now());
     this.#limit = limit;
     this.tellLimitChange(from, limit);
   }

@@ -41,6 +41,21 @@ describe('adaptiveLimit gradient, in simulated time', () => {
     expect(span?.perSecond).toBeGreaterThan(140);
   });
 
+  it.each([1, 2, 4, 8])(
+    'finds the knee of a small service that was overloaded from the start (seed %i)',
+    (seed) => {
+      const small = { ...service, servers: 3, rate: 120 };
+      const [span] = simulate({ ...gradient, min: 1 }, small, {
+        seed,
+        spread: 'exponential',
+        spans: [[10_000, 60_000]],
+      });
+      expect(span?.limit).toBeGreaterThan(3);
+      expect(span?.limit).toBeLessThan(9);
+      expect(span?.latencyMs).toBeLessThan(250);
+    },
+  );
+
   it.each([1, 2, 3])('does not drift in an hour at the limit (seed %i)', (seed) => {
     const busy = { ...service, servers: 30, rate: 450 };
     const spans = [0, 15, 30, 45].map(

@@ -8,6 +8,11 @@ import { gate, gates, settled } from './gates.ts';
 const limitOf = (policy: { snapshot(): { gauges: { limit: number } } }): number =>
   policy.snapshot().gauges.limit;
 
+/** An error with so many others around it. */
+function causedBy(cause: unknown, wrappers: number): unknown {
+  return wrappers === 0 ? cause : causedBy(new Error('wrapped', { cause }), wrappers - 1);
+}
+
 describe('adaptiveLimit', () => {
   it('refuses at once when as many calls run as the limit allows', async () => {
     const policy = adaptiveLimit({ initial: 5, name: 'api' });
@@ -35,20 +40,26 @@ describe('adaptiveLimit', () => {
       if (permit.granted) permit.success();
     }
     expect(limitOf(policy)).toBe(10);
+    const few = Array.from({ length: 4 }, () => policy.tryAcquire());
+    for (const permit of few) if (permit.granted) permit.success();
+    expect(limitOf(policy)).toBe(10);
     const permits = Array.from({ length: 10 }, () => policy.tryAcquire());
     for (const permit of permits) if (permit.granted) permit.success();
     expect(limitOf(policy)).toBe(12);
   });
 
-  it('takes a tenth off once for all the calls that met the same overload', () => {
-    const policy = adaptiveLimit({ initial: 100 });
-    const permits = Array.from({ length: 50 }, () => policy.tryAcquire());
-    for (const permit of permits) if (permit.granted) permit.failure({ status: 503 });
-    expect(limitOf(policy)).toBe(90);
-    const later = policy.tryAcquire();
-    if (later.granted) later.failure({ status: 429 });
-    expect(limitOf(policy)).toBe(81);
-  });
+  it.each(['aimd', 'gradient'] as const)(
+    '%s takes a tenth off once for all the calls that met the same overload',
+    (algorithm) => {
+      const policy = adaptiveLimit({ initial: 100, algorithm });
+      const permits = Array.from({ length: 50 }, () => policy.tryAcquire());
+      for (const permit of permits) if (permit.granted) permit.failure({ status: 503 });
+      expect(limitOf(policy)).toBe(90);
+      const later = policy.tryAcquire();
+      if (later.granted) later.failure({ status: 429 });
+      expect(limitOf(policy)).toBe(81);
+    },
+  );
 
   it('never goes below its minimum', () => {
     const policy = adaptiveLimit({ initial: 6, min: 5 });
@@ -70,6 +81,9 @@ describe('adaptiveLimit', () => {
     ['a thrown non-error', undefined, 100],
     ['a timeout of ours', new TimeoutError('t', 100), 90],
     ['HTTP 503', { status: 503 }, 90],
+    ['HTTP 529', { status: 529 }, 90],
+    ['overload as the fifth error of a chain', causedBy({ status: 503 }, 4), 90],
+    ['overload as the sixth error of a chain', causedBy({ status: 503 }, 5), 100],
     ['HTTP 429 of a response', { response: { status: 429 } }, 90],
     ['a timeout as a cause', new Error('query failed', { cause: { code: 'ETIMEDOUT' } }), 90],
     ['the timeout of a platform', new DOMException('late', 'TimeoutError'), 90],
@@ -95,6 +109,11 @@ describe('adaptiveLimit', () => {
     await expect(policy.execute(() => Promise.reject('mine'))).rejects.toBe('mine');
     expect(limitOf(policy)).toBe(90);
     await expect(policy.execute(() => Promise.reject('boom'))).rejects.toBe('boom');
+    expect(limitOf(policy)).toBe(81);
+    const refusal = new LimitRejectedError('inner', { reason: 'full' });
+    await expect(policy.execute(() => Promise.reject(refusal))).rejects.toBe(refusal);
+    const permit = policy.tryAcquire();
+    if (permit.granted) permit.failure(refusal);
     expect(limitOf(policy)).toBe(81);
     expect(asked).toEqual([{ status: 503 }, 'mine', 'boom']);
   });
@@ -129,6 +148,36 @@ describe('adaptiveLimit', () => {
     await expect(call).rejects.toEqual({ code: 'ETIMEDOUT' });
     expect(policy.snapshot().gauges).toEqual({ limit: 100, inFlight: 0, queued: 0 });
   });
+
+  it.each(['execute', 'tryAcquire'] as const)(
+    'the gradient takes no early error for a quick call: %s',
+    async (way) => {
+      const clock = manualClock();
+      const policy = adaptiveLimit({ algorithm: 'gradient', initial: 20, clock });
+      const round = async (errors: number, calls: number): Promise<void> => {
+        const begin = (): ((error?: Error) => void) => {
+          if (way === 'execute') {
+            const one = gate();
+            policy.execute(() => one.promise).catch(() => {});
+            return (error) => (error === undefined ? one.resolve(1) : one.reject(error));
+          }
+          const permit = policy.tryAcquire();
+          if (!permit.granted) return () => {};
+          return (error) => (error === undefined ? permit.success() : permit.failure(error));
+        };
+        const early = Array.from({ length: errors }, begin);
+        const others = Array.from({ length: calls }, begin);
+        await clock.advance(1);
+        for (const end of early) end(new Error('not found'));
+        await clock.advance(99);
+        for (const end of others) end();
+        await clock.advance(0);
+      };
+      for (let i = 0; i < 20; i++) await round(12, 8);
+      for (let i = 0; i < 10; i++) await round(0, 60);
+      expect(limitOf(policy)).toBeGreaterThanOrEqual(80);
+    },
+  );
 
   it('tells of its limit', () => {
     const policy = adaptiveLimit({ initial: 10 });

@@ -9,7 +9,7 @@ import {
   TimeoutStrategy,
   wrap,
 } from 'cockatiel';
-import { LimitRejectedError, compose, definePolicy } from '@fournines/core';
+import { type Clock, LimitRejectedError, compose, definePolicy } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { describe, expect, it } from 'vitest';
 import { bulkhead } from '../src/index.ts';
@@ -138,6 +138,33 @@ describe('bulkhead', () => {
     running.resolve('done');
     expect(await first).toBe('done');
     expect(policy.snapshot().gauges.inFlight).toBe(0);
+  });
+
+  it('holds no timer for a call that was aborted while it waited', async () => {
+    const clock = manualClock();
+    let isHeld = false;
+    const watched: Clock = {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      setTimeout: (fn, ms) => {
+        const timer = clock.setTimeout(fn, ms);
+        isHeld = true;
+        return {
+          cancel: () => timer.cancel(),
+          ref: () => (isHeld = true),
+          unref: () => (isHeld = false),
+        };
+      },
+    };
+    const policy = bulkhead({ maxConcurrent: 1, maxQueue: 5, maxWait: 100, clock: watched });
+    using slot = policy.tryAcquire();
+    expect(slot.granted).toBe(true);
+    const controller = new AbortController();
+    const call = policy.execute(() => 1, controller.signal);
+    expect(isHeld).toBe(true);
+    controller.abort('bye');
+    await expect(call).rejects.toBe('bye');
+    expect(isHeld).toBe(false);
   });
 
   it('refuses a call that waited longer than maxWait, exactly then', async () => {

@@ -1,9 +1,11 @@
 import { type RedisServer, startRedis } from '@fournines/test-services';
 import { timeout } from '@fournines/timeout';
 import { compose } from '@fournines/core';
+import { manualClock } from '@fournines/core/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FleetRateLimit, type FleetRateLimitOptions, rateLimit } from '../src/index.ts';
+import { settled } from './gates.ts';
 
 let server: RedisServer;
 const clients: Redis[] = [];
@@ -93,6 +95,18 @@ describe('rateLimit with Redis', () => {
     await until(async () => (await redis.exists('short')) === 0);
   });
 
+  it('keeps what was used up when it is resized, in calls and not in time', async () => {
+    const policy = make(await ready(connect()), { limit: 1, interval: 60_000, burst: 10 });
+    expect(await admittedOf([policy], 20)).toBe(10);
+    policy.resize(100, 100);
+    const up = await admittedOf([policy], 200);
+    expect(up).toBeGreaterThanOrEqual(90);
+    expect(up).toBeLessThan(95);
+    policy.resize(1, 1);
+    const refusal = await policy.tryAcquire();
+    expect(refusal.granted ? undefined : refusal.retryAfterMs).toBeLessThanOrEqual(60_000);
+  });
+
   it('finds its script again after Redis was restarted', async () => {
     await using own = await startRedis();
     const policy = make(await ready(connect(own.url)), { limit: 100 });
@@ -121,6 +135,59 @@ describe('rateLimit with Redis', () => {
     expect(await admittedOf([policy], 10)).toBe(1);
     expect(performance.now() - next).toBeLessThan(90);
     own.resume();
+  });
+
+  it('lets one call at a time try a Redis that was away, and heeds no answer that comes too late', async () => {
+    await using own = await startRedis();
+    const redis = await ready(connect(own.url));
+    const clock = manualClock();
+    const options = { deadline: 1_000, retryAfter: 5_000, onUnavailable: 'admit', clock } as const;
+    const policy = make(redis, options);
+    await policy.execute(() => 'warm');
+    own.hang();
+    const first = policy.execute(() => 'without Redis');
+    await clock.advance(1_000);
+    expect(await first).toBe('without Redis');
+    await clock.advance(5_000);
+    const trying = settled(policy.execute(() => 'tries'));
+    expect(await policy.execute(() => 'does not')).toBe('does not');
+    expect(trying.state).toBe('pending');
+    await clock.advance(1_000);
+    expect(trying.state).toBe('fulfilled');
+    own.resume();
+    await redis.ping();
+    await clock.advance(0);
+    expect(policy.snapshot().status).toBe('degraded');
+    await clock.advance(5_000);
+    await policy.execute(() => 'back');
+    expect(policy.snapshot().status).toBe('up');
+  });
+
+  it('takes its share of the rate, and of what may come at once, while Redis is away', async () => {
+    await using own = await startRedis();
+    const redis = await ready(connect(own.url));
+    const clock = manualClock();
+    const policy = make(redis, { limit: 4, localShare: 0.5, deadline: 100, clock });
+    await policy.execute(() => 'warm');
+    own.hang();
+    const first = policy.execute(() => 1);
+    await clock.advance(100);
+    await first;
+    await policy.execute(() => 2);
+    await expect(policy.execute(() => 3)).rejects.toMatchObject({ retryAfterMs: 30_000 });
+    own.resume();
+  });
+
+  it('admits no call before its time, not even a few milliseconds', async () => {
+    const redis = await ready(connect());
+    await until(async () => {
+      // A turn of the machine that took longer than a step says nothing.
+      const policy = make(redis, { limit: 250, interval: 1_000, burst: 1 });
+      await redis.ping();
+      const start = performance.now();
+      const admitted = await admittedOf([policy], 10);
+      return performance.now() - start < 4 && admitted === 1;
+    });
   });
 
   it('comes back to Redis when it answers again', async () => {

@@ -1,6 +1,7 @@
+import { type Clock, systemClock } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { describe, expect, it } from 'vitest';
-import { rateLimit } from '../src/index.ts';
+import { type RateLimit, rateLimit } from '../src/index.ts';
 
 describe('rateLimit', () => {
   it('admits a burst, then evenly, and says exactly when to come back', async () => {
@@ -41,19 +42,57 @@ describe('rateLimit', () => {
     await expect(policy.execute(() => 2)).rejects.toMatchObject({ retryAfterMs: 2_000 });
   });
 
-  it('resize takes effect at once and keeps what was used up', async () => {
+  it('resize takes effect at once', async () => {
     const clock = manualClock();
     const policy = rateLimit({ limit: 1, interval: 1_000, clock });
     const changes: unknown[] = [];
     using _ = policy.onLimitChange(({ from, to }) => changes.push([from, to]));
     await policy.execute(() => 1);
     policy.resize(10, 1);
-    await expect(policy.execute(() => 2)).rejects.toMatchObject({ retryAfterMs: 1_000 });
-    await clock.advance(1_000);
+    await expect(policy.execute(() => 2)).rejects.toMatchObject({ retryAfterMs: 100 });
+    await clock.advance(100);
     await policy.execute(() => 2);
     await expect(policy.execute(() => 3)).rejects.toMatchObject({ retryAfterMs: 100 });
     expect(changes).toEqual([[1, 10]]);
     expect(() => policy.resize(0)).toThrow('rateLimit: limit must be > 0, got 0');
+  });
+
+  it('keeps what was used up when it is resized, in calls and not in time', async () => {
+    const clock = manualClock();
+    const admitted = (policy: RateLimit): number =>
+      Array.from({ length: 200 }, () => policy.tryAcquire()).filter(({ granted }) => granted)
+        .length;
+    const up = rateLimit({ limit: 1, interval: 1_000, burst: 10, clock });
+    expect(admitted(up)).toBe(10);
+    up.resize(100, 100);
+    expect(admitted(up)).toBe(90);
+    await clock.advance(10);
+    expect(admitted(up)).toBe(1);
+
+    const down = rateLimit({ limit: 100, interval: 1_000, clock });
+    expect(admitted(down)).toBe(100);
+    down.resize(2, 1);
+    expect(down.tryAcquire()).toMatchObject({ granted: false, retryAfterMs: 500 });
+    await clock.advance(500);
+    expect(admitted(down)).toBe(1);
+
+    const idle = rateLimit({ limit: 10, interval: 1_000, clock });
+    expect(admitted(idle)).toBe(10);
+    await clock.advance(3_600_000);
+    idle.resize(20);
+    expect(admitted(idle)).toBe(20);
+  });
+
+  it('a clock that is set back neither frees nor holds anything', async () => {
+    let now = 7_200_000;
+    const clock: Clock = { now: () => now, wall: () => now, setTimeout: systemClock.setTimeout };
+    const policy = rateLimit({ limit: 2, interval: 1_000, burst: 2, clock });
+    await policy.execute(() => 1);
+    now -= 3_600_000;
+    await policy.execute(() => 2);
+    await expect(policy.execute(() => 3)).rejects.toMatchObject({ retryAfterMs: 500 });
+    now += 500;
+    expect(await policy.execute(() => 4)).toBe(4);
   });
 
   it('counts what runs', async () => {

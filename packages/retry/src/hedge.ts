@@ -7,6 +7,7 @@ import {
   type Outcome,
   type REFUSED,
   StagedPolicy,
+  disposeResult,
   reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
@@ -16,7 +17,6 @@ import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { refusalOf } from './internal/check-call.ts';
 import { askedDelay, classifySafely } from './internal/classify-safely.ts';
-import { disposeResult } from './internal/dispose-result.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
 import { InnerBreakers } from './internal/inner-breakers.ts';
 import { LatencyWindow } from './internal/latency-window.ts';

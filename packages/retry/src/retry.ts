@@ -5,11 +5,11 @@ import {
   HELD,
   type REFUSED,
   StagedPolicy,
+  disposeResult,
   withoutStack,
 } from '@fournines/core/authoring';
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { refusalOf } from './internal/check-call.ts';
-import { disposeResult } from './internal/dispose-result.ts';
 import { RetryJudge } from './internal/retry-judge.ts';
 import { RetryRun } from './internal/retry-run.ts';
 import { type RetryOptions, type RetryRules, checkRetryOptions } from './retry-options.ts';

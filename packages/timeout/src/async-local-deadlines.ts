@@ -21,7 +21,7 @@ export interface AsyncLocalDeadlines extends TimeoutPolicy {
    * @param within How long from now, in milliseconds, > 0 (Infinity is allowed); or a signal or a
    *   context, for the deadline that it carries.
    * @returns What `fn` returns.
-   * @throws TypeError or RangeError when `within` is no duration.
+   * @throws TypeError or RangeError when `within` is none of these.
    */
   run<T>(within: number | AbortSignal | CallContext, fn: () => T): T;
   /** Calls `fn` without any deadline: for work that must outlive who started it. */
@@ -58,7 +58,7 @@ class FlowTimeout extends Timeout implements AsyncLocalDeadlines {
   }
 
   run<T>(within: number | AbortSignal | CallContext, fn: () => T): T {
-    const own = typeof within === 'object' ? deadlineOf(within) : this.#after(within);
+    const own = isCarrier(within) ? deadlineOf(within) : this.#after(within);
     const outer = this.current;
     const isOuterEarlier = own === undefined || (outer !== undefined && outer.at < own.at);
     return this.#storage.run(isOuterEarlier ? outer : own, fn);
@@ -72,4 +72,11 @@ class FlowTimeout extends Timeout implements AsyncLocalDeadlines {
     checkNumber('asyncLocalDeadlines: run', ms, { above: 0, infinity: true });
     return deadlineAt(this.clock.now() + ms, this.clock);
   }
+}
+
+/** A signal, or what has one: it need not carry a deadline. */
+function isCarrier(within: unknown): within is AbortSignal | CallContext {
+  return (
+    typeof within === 'object' && within !== null && ('aborted' in within || 'signal' in within)
+  );
 }

@@ -1,5 +1,19 @@
-import type { Deadline } from '@fournines/core';
-import { checkNumber, checkOneOf, checkOptions } from '@fournines/core/authoring';
+import {
+  type CallContext,
+  type Clock,
+  type Deadline,
+  type DeadlineScope,
+  DeadlineExceededError,
+  deadline,
+  systemClock,
+} from '@fournines/core';
+import {
+  carryDeadline,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  deadlineAt,
+} from '@fournines/core/authoring';
 import { type HeadersLike, headerOf } from './internal/header-of.ts';
 
 /** Which protocol's header: `grpc-timeout`, `connect-timeout-ms` or `x-envoy-expected-rq-timeout-ms`. */
@@ -9,6 +23,14 @@ export type DeadlineHeaderStyle = 'grpc' | 'connect' | 'envoy';
 export interface DeadlineHeaderOptions {
   /** The longest time that a caller may ask for, in milliseconds, > 0. Default Infinity. */
   readonly max?: number;
+}
+
+/** Options of {@link DeadlineHeader.accept}. */
+export interface DeadlineAcceptOptions extends DeadlineHeaderOptions {
+  /** The signal, or the context, within which the request is served: its abort and its deadline hold too. */
+  readonly parent?: AbortSignal | CallContext;
+  /** Where time comes from. Default: the system's monotonic clock. */
+  readonly clock?: Clock;
 }
 
 /** How a deadline crosses the network: see {@link deadlineHeader}. */
@@ -30,9 +52,18 @@ export interface DeadlineHeader {
    *
    * @param headers A `Headers`, the headers of a Node request, or a plain record.
    * @returns Milliseconds, or undefined when no header says anything.
-   * @throws TypeError or RangeError for a bad option.
+   * @throws TypeError or RangeError for a bad option, TypeError for headers that are no object.
    */
   parse(headers: HeadersLike, options?: DeadlineHeaderOptions): number | undefined;
+  /**
+   * Starts the deadline that the caller allows, `max` at most, which also holds when no header says
+   * anything. Work under its signal is not begun when the time was up before the request came: the
+   * signal is aborted already, with a `DeadlineExceededError`. Dispose it when the work is done.
+   *
+   * @param headers A `Headers`, the headers of a Node request, or a plain record.
+   * @throws TypeError or RangeError for a bad option, TypeError for headers that are no object.
+   */
+  accept(headers: HeadersLike, options?: DeadlineAcceptOptions): DeadlineScope;
 }
 
 /** One header: its name, how it is read and how it is written. */
@@ -60,6 +91,8 @@ const UNITS: Readonly<Record<string, number>> = {
 const GRPC_LONGEST = 99_999_999;
 /** Connect allows ten. */
 const CONNECT_LONGEST = 9_999_999_999;
+/** Envoy names no bound: fifteen digits are a number that every receiver knows exactly. */
+const ENVOY_LONGEST = 999_999_999_999_999;
 
 const STYLES: Readonly<Record<DeadlineHeaderStyle, Style>> = {
   // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
@@ -74,7 +107,7 @@ const STYLES: Readonly<Record<DeadlineHeaderStyle, Style>> = {
   envoy: {
     name: 'x-envoy-expected-rq-timeout-ms',
     read: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined),
-    write: (ms) => String(Math.min(Number.MAX_SAFE_INTEGER, ms)),
+    write: (ms) => String(Math.min(ENVOY_LONGEST, ms)),
   },
 };
 
@@ -82,22 +115,41 @@ const STYLE_NAMES = ['grpc', 'connect', 'envoy'] as const;
 
 /**
  * Deadlines on the wire: the time that is left, never a moment, because clocks of two machines
- * differ. The caller formats `context.deadline`; the callee parses, with a `max` of its own, and
- * makes a deadline of it.
+ * differ. The caller formats `context.deadline`; the callee accepts it, with a `max` of its own.
  */
-export const deadlineHeader: DeadlineHeader = { format, parse };
+export const deadlineHeader: DeadlineHeader = { format, parse, accept };
 
-function format(deadline: Deadline, style: DeadlineHeaderStyle): [name: string, value: string] {
+function format(until: Deadline, style: DeadlineHeaderStyle): [name: string, value: string] {
   const { name, write } = STYLES[checkOneOf('deadlineHeader: style', style, STYLE_NAMES)];
-  return [name, write(Math.max(1, Math.ceil(deadline.remainingMs)))];
+  return [name, write(Math.max(1, Math.ceil(until.remainingMs)))];
 }
 
 function parse(headers: HeadersLike, options: DeadlineHeaderOptions = {}): number | undefined {
   checkOptions('deadlineHeader', options, ['max']);
-  const max = checkNumber('deadlineHeader: max', options.max ?? Infinity, {
-    above: 0,
-    infinity: true,
-  });
+  return shortestOf(headers, checkMax(options));
+}
+
+function accept(headers: HeadersLike, options: DeadlineAcceptOptions = {}): DeadlineScope {
+  checkOptions('deadlineHeader', options, ['max', 'parent', 'clock']);
+  const max = checkMax(options);
+  const { parent, clock = systemClock } = options;
+  const ms = shortestOf(headers, max) ?? max;
+  if (ms > 0) return deadline(ms, parent, { clock });
+  const tooLate = AbortSignal.abort(new DeadlineExceededError('deadlineHeader'));
+  carryDeadline(tooLate, deadlineAt(clock.now(), clock));
+  return deadline(Infinity, tooLate, { clock });
+}
+
+function checkMax({ max = Infinity }: DeadlineHeaderOptions): number {
+  return checkNumber('deadlineHeader: max', max, { above: 0, infinity: true });
+}
+
+function shortestOf(headers: HeadersLike, max: number): number | undefined {
+  if (typeof headers !== 'object' || headers === null) {
+    throw new TypeError(
+      `deadlineHeader: headers must be a Headers or a record, got ${headers === null ? 'null' : typeof headers}`,
+    );
+  }
   let shortest: number | undefined;
   for (const style of STYLE_NAMES) {
     const { name, read } = STYLES[style];

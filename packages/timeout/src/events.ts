@@ -9,10 +9,10 @@ export interface TimeoutEvent extends ComponentEvent {
   readonly durationMs: number;
 }
 
-/** A call ended in time, but took longer than `slowRatio` of it: a near miss. */
+/** A call ended in time, well or not, but took longer than `slowRatio` of it: a near miss. */
 export interface SlowEvent extends ComponentEvent {
   readonly type: 'slow';
-  /** How long the call took, in milliseconds, to about 10 ms. */
+  /** How long the call took, in milliseconds. */
   readonly elapsedMs: number;
   /** The timeout, in milliseconds. */
   readonly durationMs: number;

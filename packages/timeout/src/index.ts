@@ -13,6 +13,7 @@ export {
   deadlineOf,
 } from '@fournines/core';
 export {
+  type DeadlineAcceptOptions,
   type DeadlineHeader,
   type DeadlineHeaderOptions,
   type DeadlineHeaderStyle,
@@ -21,6 +22,7 @@ export {
 export type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './events.ts';
 export type { HeadersLike, HeadersWithGet } from './internal/header-of.ts';
 export type { TimeoutContext, TimeoutOptions } from './options.ts';
-export { type TimeoutPolicy, type TimeoutSnapshot, timeout } from './timeout.ts';
+export { type TimeoutPolicy, timeout } from './timeout.ts';
+export type { TimeoutSnapshot } from './timeout-snapshot.ts';
 export { TIMEOUT_CONFIGS } from './timeout-configs.ts';
 export { type TimeoutConfigs, type Timeouts, type TimeoutsOptions, timeouts } from './timeouts.ts';

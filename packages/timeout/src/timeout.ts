@@ -4,8 +4,6 @@ import {
   DeadlineExceededError,
   type Event,
   type Policy,
-  type PolicyError,
-  type Snapshot,
   TimeoutError,
 } from '@fournines/core';
 import {
@@ -16,8 +14,8 @@ import {
   type REFUSED,
   HELD,
   StagedPolicy,
-  coarseNow,
   deadlineAt,
+  disposeResult,
   reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
@@ -25,6 +23,7 @@ import type { LateEvent, SlowEvent, TimeoutEvent, TimeoutPolicyEvent } from './e
 import type { DurationWindow } from './internal/duration-window.ts';
 import { callerStack, setStack } from './internal/caller-stack.ts';
 import { isOnlyTheAbort } from './internal/own-error.ts';
+import { Tally } from './internal/tally.ts';
 import { type Expiry, TimedCall } from './internal/timed-call.ts';
 import {
   type CheckedOptions,
@@ -33,36 +32,13 @@ import {
   checkDuration,
   checkTimeoutOptions,
 } from './options.ts';
+import type { TimeoutSnapshot } from './timeout-snapshot.ts';
 
 /** Work that ends by the abort alone, within this time, has obeyed it. */
 const PROMPT_MS = 10;
 
 /** What a duration function that fails is replaced by. */
 const SAFE_DURATION = 30_000;
-
-/** What a timeout shows. */
-export interface TimeoutSnapshot extends Snapshot {
-  readonly counts: {
-    /** Calls and attempts that came in. */
-    readonly calls: number;
-    /** Of them, how many ran out of time, or had none left when they came. */
-    readonly timeouts: number;
-    /** Calls that ended in time, but took longer than `slowRatio` of it. */
-    readonly slow: number;
-    /** Calls whose work ended after the caller had been answered. */
-    readonly late: number;
-  };
-  readonly gauges: {
-    /** Calls whose caller still waits. */
-    readonly inFlight: number;
-    /** For an operation of `timeouts`: half of its calls of the last minute took no longer, in milliseconds. Absent while there are none. */
-    readonly p50Ms?: number;
-    /** The same for 95 % of its calls. */
-    readonly p95Ms?: number;
-    /** The same for 99 % of its calls. */
-    readonly p99Ms?: number;
-  };
-}
 
 /** A policy that bounds how long a call may take. */
 export interface TimeoutPolicy extends Policy<TimeoutContext, TimeoutSnapshot> {
@@ -107,7 +83,6 @@ export class Timeout
   readonly answersEarly: boolean;
   readonly abortsInside = true;
   readonly #options: CheckedOptions;
-  readonly #durations: DurationWindow | undefined;
   readonly #ambient: (() => Deadline | undefined) | undefined;
   readonly #queue: DeadlineQueue;
   readonly #graces: DeadlineQueue;
@@ -115,11 +90,7 @@ export class Timeout
     this,
     ['timeout', 'slow', 'late'],
   );
-  #calls = 0;
-  #timeouts = 0;
-  #slow = 0;
-  #late = 0;
-  #inFlight = 0;
+  readonly #tally: Tally;
 
   readonly onEvent: Event<TimeoutPolicyEvent> = this.#events.onEvent;
   readonly onTimeout: Event<TimeoutEvent> = this.#events.of('timeout');
@@ -129,15 +100,20 @@ export class Timeout
   constructor(options: CheckedOptions, extras: TimeoutExtras = {}) {
     super('timeout', options);
     this.#options = options;
-    this.#durations = extras.durations;
     this.#ambient = extras.ambient;
     this.answersEarly = options.mode === 'race';
     this.#queue = new DeadlineQueue(this.clock, { unref: options.unref });
     this.#graces = new DeadlineQueue(this.clock, { unref: options.unref });
+    this.#tally = new Tally({
+      events: this.#events,
+      durations: extras.durations,
+      clock: this.clock,
+      slowRatio: options.slowRatio,
+    });
   }
 
   enter(attempt: Attempt, index: number): TimedCall | typeof REFUSED {
-    this.#calls += 1;
+    this.#tally.calls += 1;
     const now = this.clock.now();
     const ambient = this.#ambient?.();
     if (ambient?.expired === true || attempt.deadlineOutside(index)?.expired === true) {
@@ -145,7 +121,7 @@ export class Timeout
     }
     const ms = ambient === undefined ? this.#durationFor(attempt) : ambient.at - now;
     const call = new TimedCall(this, attempt, index, now, ms);
-    this.#inFlight += 1;
+    this.#tally.inFlight += 1;
     if (this.#options.captureStack) call.callerStack = callerStack();
     if (ms !== Infinity) {
       attempt.bindContext(index);
@@ -157,8 +133,10 @@ export class Timeout
   success(_value: unknown, token: unknown): void {
     const call = token as TimedCall;
     this.#leave(call);
-    if (call.answeredWith === undefined) this.#countInTime(call);
-    else this.#countLate(call, { ok: true, value: undefined });
+    // A value that comes after the abort, and that the caller still gets, is neither slow nor late.
+    if (call.answeredWith !== undefined) return;
+    this.#tally.measure(call);
+    this.#tally.inTime(call);
   }
 
   failure(
@@ -171,7 +149,8 @@ export class Timeout
     const { answeredWith } = call;
     this.#leave(call);
     if (answeredWith === undefined) {
-      this.#countInTime(call);
+      // How long the work takes, a failure does not say: it is not measured.
+      this.#tally.inTime(call);
       return undefined;
     }
     if (!isOnlyTheAbort(error, answeredWith)) return undefined;
@@ -183,6 +162,7 @@ export class Timeout
     const call = token as TimedCall;
     if (call.isOver) return;
     if (!this.answersEarly) {
+      call.answeredWith ??= reason;
       call.stopWaiting();
       return;
     }
@@ -198,7 +178,8 @@ export class Timeout
     // goes on, that is its to report.
     const isPrompt = this.clock.now() - call.answeredAt < PROMPT_MS;
     if (!outcome.ok && isPrompt && isOnlyTheAbort(outcome.error, call.answeredWith)) return;
-    this.#countLate(call, outcome);
+    if (outcome.ok) disposeResult(outcome.value);
+    this.#tally.late(call, outcome);
   }
 
   deadline(token: unknown): Deadline {
@@ -212,22 +193,13 @@ export class Timeout
   }
 
   snapshot(): TimeoutSnapshot {
-    const percentiles = this.#durations?.percentiles(this.clock.now());
-    return {
-      status: 'up',
-      counts: {
-        calls: this.#calls,
-        timeouts: this.#timeouts,
-        slow: this.#slow,
-        late: this.#late,
-      },
-      gauges: { inFlight: this.#inFlight, ...percentiles },
-    };
+    return this.#tally.snapshot();
   }
 
   #refuse(attempt: Attempt): typeof REFUSED {
     const error = withoutStack(() => new DeadlineExceededError(this.name));
-    this.#countTimeout(error, 0);
+    if (this.#options.captureStack) setStack(error, callerStack());
+    this.#tally.timeout(error, 0);
     return attempt.refuse(error);
   }
 
@@ -242,8 +214,8 @@ export class Timeout
     const error = this.#errorFor(call);
     call.answeredWith = error;
     call.answeredAt = this.clock.now();
-    this.#measure(call);
-    this.#countTimeout(error, call.durationMs);
+    this.#tally.measure(call);
+    this.#tally.timeout(error, call.durationMs);
     if (!this.answersEarly || this.#options.grace > 0) {
       attempt.abortInside(index, error);
       if (this.answersEarly && !call.isOver) {
@@ -270,44 +242,8 @@ export class Timeout
   #leave(call: TimedCall): void {
     if (call.isOver) return;
     call.isOver = true;
-    this.#inFlight -= 1;
+    this.#tally.inFlight -= 1;
     call.stopWaiting();
-  }
-
-  #countTimeout(error: PolicyError, durationMs: number): void {
-    this.#timeouts += 1;
-    if (this.#events.wants('timeout')) {
-      this.#events.emit({ type: 'timeout', at: this.clock.now(), error, durationMs });
-    }
-  }
-
-  #countInTime(call: TimedCall): void {
-    this.#measure(call);
-    const { startedAt, durationMs } = call;
-    const elapsedMs = coarseNow(this.clock) - startedAt;
-    // Written so that 0 times Infinity is no bound.
-    if (!(elapsedMs >= durationMs * this.#options.slowRatio)) return;
-    this.#slow += 1;
-    if (this.#events.wants('slow')) {
-      this.#events.emit({ type: 'slow', at: this.clock.now(), elapsedMs, durationMs });
-    }
-  }
-
-  #measure(call: TimedCall): void {
-    if (this.#durations?.isDue() !== true) return;
-    const now = this.clock.now();
-    this.#durations.record(now - call.startedAt, now);
-  }
-
-  #countLate(call: TimedCall, outcome: Outcome): void {
-    this.#late += 1;
-    if (!this.#events.wants('late')) return;
-    const at = this.clock.now();
-    const { durationMs } = call;
-    const event = { type: 'late', at, elapsedMs: at - call.startedAt, durationMs } as const;
-    this.#events.emit(
-      outcome.ok ? { ...event, ok: true } : { ...event, ok: false, error: outcome.error },
-    );
   }
 
   #durationFor(attempt: Attempt): number {

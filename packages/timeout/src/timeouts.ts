@@ -51,8 +51,16 @@ export function timeouts<Name extends string = never>(
       `timeouts: name must be a non-empty string, got ${name === '' ? "''" : typeof name}`,
     );
   }
-  if (configs !== undefined) checkOptions('timeouts: configs', configs, Object.keys(configs));
-  return new NamedTimeouts({ ...TIMEOUT_CONFIGS, ...configs }, options);
+  if (configs !== undefined) {
+    checkOptions('timeouts: configs', configs, Object.keys(configs ?? {}));
+  }
+  const { env = process.env } = options;
+  if (typeof env !== 'object' || env === null) {
+    throw new TypeError(
+      `timeouts: env must be a record of strings, got ${env === null ? 'null' : typeof env}`,
+    );
+  }
+  return new NamedTimeouts({ ...TIMEOUT_CONFIGS, ...configs }, { ...options, env });
 }
 
 class NamedTimeouts implements Timeouts<string> {
@@ -60,7 +68,10 @@ class NamedTimeouts implements Timeouts<string> {
   readonly name: string;
   readonly #policies: ReadonlyMap<string, Timeout>;
 
-  constructor(configs: TimeoutConfigs, { env = process.env, name, clock }: TimeoutsOptions) {
+  constructor(
+    configs: TimeoutConfigs,
+    { env, name, clock }: TimeoutsOptions & Required<Pick<TimeoutsOptions, 'env'>>,
+  ) {
     const policies = new Map<string, Timeout>();
     const operations = new Map<string, string>();
     for (const [operation, config] of Object.entries(configs)) {

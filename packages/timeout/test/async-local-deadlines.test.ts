@@ -136,7 +136,7 @@ describe('run', () => {
     expect(deadlines.current).toBeUndefined();
   });
 
-  test.each([0, -1, Number.NaN, '5'])('refuses %j', (ms) => {
+  test.each([0, -1, Number.NaN, '5', null, undefined, {}, [[]], new Date()])('refuses %j', (ms) => {
     expect(() => made().deadlines.run(ms as never, () => {})).toThrow(
       'asyncLocalDeadlines: run must be > 0 (Infinity is allowed), got',
     );

@@ -25,7 +25,8 @@ describe('format', () => {
     ['connect', 1_499.1, ['connect-timeout-ms', '1500']],
     ['connect', Infinity, ['connect-timeout-ms', '9999999999']],
     ['envoy', 250, ['x-envoy-expected-rq-timeout-ms', '250']],
-    ['envoy', Infinity, ['x-envoy-expected-rq-timeout-ms', '9007199254740991']],
+    ['envoy', 1e15, ['x-envoy-expected-rq-timeout-ms', '999999999999999']],
+    ['envoy', Infinity, ['x-envoy-expected-rq-timeout-ms', '999999999999999']],
   ] as const)('%s says %d ms in its own words, rounded up', (style, ms, header) => {
     expect(deadlineHeader.format(left(ms), style)).toEqual(header);
   });
@@ -118,6 +119,75 @@ describe('parse', () => {
   test('refuses bad options', () => {
     expect(() => deadlineHeader.parse({}, { max: 0 })).toThrow('deadlineHeader: max must be > 0');
     expect(() => deadlineHeader.parse({}, { min: 1 } as never)).toThrow("unknown option 'min'");
+  });
+});
+
+test.each(['grpc', 'connect', 'envoy'] as const)('%s reads its own longest time', (style) => {
+  const [name, value] = deadlineHeader.format(left(Infinity), style);
+  expect(deadlineHeader.parse({ [name]: value })).toBeGreaterThan(9e9);
+});
+
+test.each([
+  [null, 'null'],
+  [undefined, 'undefined'],
+  ['grpc-timeout: 5m', 'string'],
+])('headers that are no object are refused by name: %s', (headers, shown) => {
+  const message = `deadlineHeader: headers must be a Headers or a record, got ${shown}`;
+  expect(() => deadlineHeader.parse(headers as never)).toThrow(new TypeError(message));
+  expect(() => deadlineHeader.accept(headers as never)).toThrow(new TypeError(message));
+});
+
+describe('accept', () => {
+  test.each(['0m', '0n'])('what came too late, grpc-timeout %s, is never begun', async (value) => {
+    const clock = manualClock();
+    const policy = timeout({ duration: 1_000, clock });
+    let runs = 0;
+    using limit = deadlineHeader.accept({ 'grpc-timeout': value }, { max: 500, clock });
+    await expect(policy.execute(() => (runs += 1), limit.signal)).rejects.toMatchObject({
+      name: 'DeadlineExceededError',
+      code: 'EDEADLINE',
+      policy: 'deadlineHeader',
+    });
+    expect(runs).toBe(0);
+    expect(limit.deadline.expired).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('the caller’s time is the deadline of all that happens under the signal', async () => {
+    const clock = manualClock();
+    using limit = deadlineHeader.accept({ 'connect-timeout-ms': '300' }, { max: 500, clock });
+    const policy = timeout({ duration: 1_000, clock });
+    await policy.execute(({ deadline: own }) => expect(own.remainingMs).toBe(300), limit.signal);
+    await clock.advance(300);
+    expect(limit.signal.reason).toMatchObject({ code: 'ETIMEDOUT', durationMs: 300 });
+  });
+
+  test('max holds where the caller asks for more, or says nothing', () => {
+    const clock = manualClock();
+    for (const headers of [{ 'grpc-timeout': '2H' }, {}, { 'grpc-timeout': 'soon' }]) {
+      using limit = deadlineHeader.accept(headers, { max: 500, clock });
+      expect(limit.deadline.remainingMs).toBe(500);
+    }
+    using free = deadlineHeader.accept({}, { clock });
+    expect(free.deadline.at).toBe(Infinity);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('the parent’s abort and deadline hold too', async () => {
+    const clock = manualClock();
+    using outer = deadline(200, undefined, { clock });
+    using limit = deadlineHeader.accept(
+      { 'connect-timeout-ms': '300' },
+      { parent: outer.signal, clock },
+    );
+    expect(limit.deadline.remainingMs).toBe(200);
+    await clock.advance(200);
+    expect(limit.signal.reason).toBe(outer.signal.reason);
+  });
+
+  test('refuses bad options', () => {
+    expect(() => deadlineHeader.accept({}, { max: 0 })).toThrow('deadlineHeader: max must be > 0');
+    expect(() => deadlineHeader.accept({}, { min: 1 } as never)).toThrow("unknown option 'min'");
   });
 });
 

@@ -63,6 +63,16 @@ test('unref lets the process end while a call is pending', async () => {
   expect({ code, output }).toEqual({ code: 0, output: 'ended' });
 });
 
+test('… and while it waits for its grace', async () => {
+  const { code, output } = await run(`
+    import { timeout } from '${PACKAGE}';
+    const policy = timeout({ duration: 10, grace: 600_000, unref: true });
+    void policy.execute(() => new Promise(() => {})).then(() => console.log('never'));
+    policy.onTimeout(() => console.log('in its grace'));
+    const timer = setInterval(() => policy.snapshot().counts.timeouts && clearInterval(timer), 5);`);
+  expect({ code, output }).toEqual({ code: 0, output: 'in its grace' });
+});
+
 test('10 000 calls on one signal leave the heap flat and no listener behind', async () => {
   const { code, output } = await run(
     `

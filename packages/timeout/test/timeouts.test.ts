@@ -69,6 +69,17 @@ describe('one’s own', () => {
     expect(() => timeouts({}, { name: '' })).toThrow(
       "timeouts: name must be a non-empty string, got ''",
     );
+    expect(() => timeouts(null as never)).toThrow(
+      'timeouts: configs: options must be an object, got null',
+    );
+    for (const [env, shown] of [
+      [null, 'null'],
+      [5, 'number'],
+    ]) {
+      expect(() => timeouts({}, { env } as never)).toThrow(
+        `timeouts: env must be a record of strings, got ${shown}`,
+      );
+    }
     expect(() => timeouts([5] as never)).toThrow('timeouts: configs: options must be an object');
     expect(() => timeouts({}, { environment: {} } as never)).toThrow(
       "unknown option 'environment'",
@@ -88,15 +99,17 @@ describe('the environment', () => {
       TIMEOUT_DATABASE_QUERY: '2000',
       TIMEOUT_LLM_REQUEST: 'Infinity',
       TIMEOUT_USER_LOOKUP: ' 1.5 ',
+      TIMEOUT_OAUTH2_TOKEN: '70',
       TIMEOUT_HTTP_REQUEST: '',
     };
     const operations = timeouts(
-      { DATABASE_QUERY: 9_000, userLookup: 50 },
+      { DATABASE_QUERY: 9_000, userLookup: 50, oauth2Token: 60 },
       { env, clock: manualClock() },
     );
     expect(await durationOf(operations.for('DATABASE_QUERY'))).toBe(2_000);
     expect(await durationOf(operations.for('LLM_REQUEST'))).toBe(Infinity);
     expect(await durationOf(operations.for('userLookup'))).toBe(1.5);
+    expect(await durationOf(operations.for('oauth2Token'))).toBe(70);
     expect(await durationOf(operations.for('HTTP_REQUEST'))).toBe(10_000);
   });
 

@@ -11,7 +11,7 @@ const CONNECTIONS = 20;
 
 /** PostgreSQL, each call behind its policies. */
 export interface Database {
-  readonly policies: Component;
+  readonly policies: readonly Component[];
   /** Runs reads on one connection; repeated when it fails, so `work` must not write. */
   read<T>(work: (client: PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Runs `work` in one transaction: all of it, or nothing. `idempotent`: it may be repeated after a failure that leaves open whether it took effect. */
@@ -70,7 +70,7 @@ export function database(url: string): Database {
     policies.execute(() => borrow(work), { signal, idempotent: true });
 
   return {
-    policies,
+    policies: [policies],
     read,
     transaction: (work, { signal, idempotent }) =>
       policies.execute(() => borrow((client) => inTransaction(client, work)), {

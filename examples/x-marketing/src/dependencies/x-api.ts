@@ -1,8 +1,6 @@
-import { breakerPresets, circuitBreaker } from '@fournines/breaker';
-import { type Component, compose, fallback } from '@fournines/core';
-import { throwIfNotOk } from '@fournines/error-classification';
-import { retry } from '@fournines/retry';
-import { timeout } from '@fournines/timeout';
+import { breakerPresets, circuitBreakers } from '@fournines/breaker';
+import { type Component, fallback } from '@fournines/core';
+import { resilientFetch } from '@fournines/fetch';
 import { type Answer, fallbackAnswer, isDependencyFailure } from './answer.ts';
 
 /** Something many people write about. */
@@ -13,7 +11,7 @@ export interface Trend {
 
 /** The X API, each call behind its policies. */
 export interface XApi {
-  readonly policies: Component;
+  readonly policies: readonly Component[];
   trends(signal?: AbortSignal): Promise<Answer<readonly Trend[]>>;
 }
 
@@ -26,28 +24,36 @@ const PRECONFIGURED: readonly Trend[] = [
 
 /** The X API at `url`. */
 export function xApi(url: string, token: string | undefined, enableFallbacks: boolean): XApi {
-  const policies = compose(
-    fallback(
-      (error) => enableFallbacks && isDependencyFailure(error),
-      (error) => fallbackAnswer(PRECONFIGURED, error),
-      { name: 'x-api-fallback' },
-    ),
-    timeout({ name: 'x-api-total', duration: 4_000 }),
-    retry({ name: 'x-api-retry', maxAttempts: 3, maxServerDelay: 1_000 }),
-    circuitBreaker({ ...breakerPresets.xApi, name: 'x-api', resetTimeout: 5_000 }),
-    timeout({ name: 'x-api-attempt', duration: 1_500 }),
+  const breakers = circuitBreakers(
+    // Longer than a call may take: while the circuit is open, nobody waits for it.
+    () => ({ ...breakerPresets.xApi, name: 'x-api', resetTimeout: 5_000 }),
+    { name: 'x-api' },
+  );
+  // Health shows the circuit from the start on, not only after the first call.
+  breakers.for(new URL(url).origin);
+  const api = resilientFetch(fetch, {
+    name: 'x-api',
+    timeout: 4_000,
+    attemptTimeout: 1_500,
+    retry: { maxAttempts: 3, maxServerDelay: 1_000 },
+    breaker: breakers,
+    deadlineHeader: 'envoy',
+  });
+  const standIn = fallback(
+    (error) => enableFallbacks && isDependencyFailure(error),
+    (error) => fallbackAnswer(PRECONFIGURED, error),
+    { name: 'x-api-fallback' },
   );
   const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };
   return {
-    policies,
-    trends: (signal) =>
-      policies.execute(
-        async (context): Promise<Answer<readonly Trend[]>> => {
-          const target = `${url}/2/trends/by/woeid/1`;
-          const response = throwIfNotOk(await fetch(target, { headers, signal: context.signal }));
-          return { data: readTrends(await response.json()) };
-        },
-        { signal, idempotent: true },
+    policies: [standIn, api],
+    trends: (caller) =>
+      standIn.execute(
+        ({ signal }): Promise<Answer<readonly Trend[]>> =>
+          api.read(`${url}/2/trends/by/woeid/1`, { headers, signal }, async (response) => ({
+            data: readTrends(await response.json()),
+          })),
+        caller,
       ),
   };
 }

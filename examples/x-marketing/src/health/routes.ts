@@ -1,4 +1,4 @@
-import type { Component } from '@fournines/core';
+import { type Component, worstStatus } from '@fournines/core';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../dependencies/database.ts';
 import type { Llm } from '../dependencies/llm.ts';
@@ -60,16 +60,23 @@ async function describe({ database, xApi, llm }: Dependencies) {
   };
 }
 
-function summary(policies: Component) {
-  const parts = [...(policies.parts?.() ?? [])].map((part) => {
-    const { status, state, counts } = part.snapshot();
+function summary(components: readonly Component[]) {
+  // Two fetches may share a circuit.
+  const policies = [...new Set(components.flatMap(leaves))].map((policy) => {
+    const { status, state, counts } = policy.snapshot();
     return {
-      kind: part.kind,
-      name: part.name,
+      kind: policy.kind,
+      name: policy.name,
       status,
       ...(state !== undefined && { state }),
       counts,
     };
   });
-  return { status: policies.snapshot().status, policies: parts };
+  return { status: worstStatus(components), policies };
+}
+
+/** What a component is made of, down to what has no parts: the breakers inside of a fetch. */
+function leaves(component: Component): readonly Component[] {
+  const parts = component.parts?.();
+  return parts === undefined ? [component] : [...parts].flatMap(leaves);
 }

@@ -66,21 +66,28 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
 }
 
 function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): unknown {
+  const { problem, isOutage } = problemOf(error);
+  if (!isOutage) request.log.error({ err: error }, 'request failed');
+  return reply.code(problem.status).headers(problemHeaders(problem)).send(problem);
+}
+
+/** What a client is told of a failure, and whether that is an outage of something behind this service. */
+export function problemOf(error: unknown): {
+  readonly problem: ReturnType<typeof toProblem>;
+  readonly isOutage: boolean;
+} {
   const classification = classify(error);
   const problem = toProblem(classification);
-  // What failed is behind this service: to its client it is the service that is unavailable.
   const isOutage =
     classification.breakerFailure || problem.status >= 502 || error instanceof HttpError;
-  if (!isOutage) {
-    request.log.error({ err: error }, 'request failed');
-    return reply.code(problem.status).headers(problemHeaders(problem)).send(problem);
-  }
+  if (!isOutage) return { problem, isOutage };
+  // What failed is behind this service: to its client it is the service that is unavailable.
   const unavailable = toProblem(classification, {
     status: 503,
     title: 'Service Unavailable',
     retryAfter: Math.max(1, problem.retryAfter ?? 1),
   });
-  return reply.code(503).headers(problemHeaders(unavailable)).send(unavailable);
+  return { problem: unavailable, isOutage };
 }
 
 function sendProblem(

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Llm } from '../dependencies/llm.ts';
 import type { XApi } from '../dependencies/x-api.ts';
 import { callSignal } from './call-signal.ts';
-import { sendAnswer } from './send-answer.ts';
+import { sendAnswer, sendStream } from './send-answer.ts';
 
 const promptSchema = {
   type: 'object',
@@ -20,7 +20,12 @@ export function upstreamRoutes(app: FastifyInstance, xApi: XApi, llm: Llm): void
   app.post<{ Body: { prompt: string } }>(
     '/api/content/generate',
     { schema: { body: promptSchema } },
-    async (request, reply) =>
-      sendAnswer(reply, await llm.generate(request.body.prompt, callSignal(reply))),
+    async (request, reply) => {
+      const { prompt } = request.body;
+      const signal = callSignal(reply);
+      const wantsStream = request.headers.accept?.includes('text/event-stream') === true;
+      if (wantsStream) return sendStream(reply, llm.stream(prompt, signal));
+      return sendAnswer(reply, await llm.generate(prompt, signal));
+    },
   );
 }

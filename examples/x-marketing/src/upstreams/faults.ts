@@ -2,8 +2,10 @@
 export const FAULT_MODES = [
   'ok',
   'slow',
+  'slow-body',
   'hang',
   'reset',
+  'cut',
   'error',
   'rate-limit',
   'garbage',
@@ -17,13 +19,21 @@ export interface Fault {
   readonly mode: FaultMode;
   /** Status of `error`. */
   readonly status: number;
-  /** Delay of `slow`, in milliseconds. */
+  /** Delay of `slow` and `slow-body`, in milliseconds. */
   readonly delayMs: number;
+  /** The `Retry-After` of `error` and `rate-limit`, in seconds; `undefined`: the server's own way. */
+  readonly retryAfter: number | undefined;
   /** Requests it still applies to; `undefined`: until told otherwise. */
   readonly count: number | undefined;
 }
 
-const NONE: Fault = { mode: 'ok', status: 500, delayMs: 1_000, count: undefined };
+const NONE: Fault = {
+  mode: 'ok',
+  status: 500,
+  delayMs: 1_000,
+  retryAfter: undefined,
+  count: undefined,
+};
 
 /** The fault switch of a sample server. */
 export interface FaultSwitch {
@@ -63,16 +73,20 @@ function readFault(body: unknown): Fault | string {
     mode,
     status = NONE.status,
     delayMs = NONE.delayMs,
+    retryAfter,
     count,
   } = body as Record<string, unknown>;
   const known = FAULT_MODES.find((candidate) => candidate === mode);
   if (known === undefined) return `mode must be one of ${FAULT_MODES.join(', ')}`;
   if (!isWhole(status, 400, 599)) return 'status must be a whole number from 400 to 599';
   if (!isWhole(delayMs, 0, 600_000)) return 'delayMs must be a whole number from 0 to 600000';
+  if (retryAfter !== undefined && !isWhole(retryAfter, 0, 86_400)) {
+    return 'retryAfter must be a whole number from 0 to 86400';
+  }
   if (count !== undefined && !isWhole(count, 1, 1_000_000)) {
     return 'count must be a whole number from 1 to 1000000';
   }
-  return { mode: known, status, delayMs, count };
+  return { mode: known, status, delayMs, retryAfter, count };
 }
 
 function isWhole(value: unknown, min: number, max: number): value is number {

@@ -9,7 +9,7 @@ const CHUNK_GAP_MS = 10;
 let served = 0;
 
 serveSample(
-  ({ method, url, body }, response) => {
+  ({ method, url, body, midway }, response) => {
     if (method !== 'POST' || url.pathname !== '/v1/chat/completions') {
       return failure(
         404,
@@ -25,7 +25,7 @@ serveSample(
     const text = write(prompt);
     const isStream =
       typeof body === 'object' && body !== null && 'stream' in body && body.stream === true;
-    if (isStream) return streamOut(response, `chatcmpl-${served}`, text);
+    if (isStream) return streamOut(response, `chatcmpl-${served}`, text, midway);
     return { status: 200, body: completion(`chatcmpl-${served}`, prompt, text) };
   },
   {
@@ -59,7 +59,12 @@ function completion(id: string, prompt: string, text: string): unknown {
   };
 }
 
-async function streamOut(response: ServerResponse, id: string, text: string): Promise<undefined> {
+async function streamOut(
+  response: ServerResponse,
+  id: string,
+  text: string,
+  midway: () => Promise<void>,
+): Promise<undefined> {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   const send = (delta: unknown, finish: string | null): void => {
     const choices = [{ index: 0, delta, finish_reason: finish }];
@@ -67,7 +72,10 @@ async function streamOut(response: ServerResponse, id: string, text: string): Pr
     response.write(`data: ${JSON.stringify(chunk)}\n\n`);
   };
   send({ role: 'assistant', content: '' }, null);
-  for (const word of text.split(/(?<=\s)/)) {
+  const words = text.split(/(?<=\s)/);
+  const middle = Math.floor(words.length / 2);
+  for (const [index, word] of words.entries()) {
+    if (index === middle) await midway();
     if (response.destroyed) return undefined;
     send({ content: word }, null);
     await sleep(CHUNK_GAP_MS);

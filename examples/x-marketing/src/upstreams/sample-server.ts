@@ -8,6 +8,8 @@ export interface SampleRequest {
   readonly url: URL;
   readonly body: unknown;
   readonly headers: IncomingMessage['headers'];
+  /** To be awaited in the middle of a body that is written bit by bit: there the fault in force strikes. */
+  midway(): Promise<void>;
 }
 
 /** Answers a request: with JSON, or by writing to `response` itself and returning `undefined`. */
@@ -59,10 +61,12 @@ export function serveSample(routes: SampleRoutes, options: SampleOptions): void 
       else send(response, { status: 400, body: { error: problem } });
       return;
     }
-    const instead = await strike(faults.take(), request, response, options);
-    if (instead === 'served') return;
-    const answered = await routes({ method, url, body, headers: request.headers }, response);
-    if (answered !== undefined) send(response, answered);
+    const fault = faults.take();
+    if ((await strike(fault, request, response, options)) === 'served') return;
+    const midway = () => strikeMidway(fault, request);
+    const { headers } = request;
+    const answered = await routes({ method, url, body, headers, midway }, response);
+    if (answered !== undefined) await sendInHalves(response, answered, midway);
   }
 }
 
@@ -70,6 +74,32 @@ export function serveSample(routes: SampleRoutes, options: SampleOptions): void 
 function send(response: ServerResponse, { status, body, headers }: SampleAnswer): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify(body));
+}
+
+/** As `send`, with a moment in the middle in which the connection may be lost. */
+async function sendInHalves(
+  response: ServerResponse,
+  { status, body, headers }: SampleAnswer,
+  midway: () => Promise<void>,
+): Promise<void> {
+  const text = Buffer.from(JSON.stringify(body));
+  const half = Math.floor(text.length / 2);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': text.length,
+    ...headers,
+  });
+  response.write(text.subarray(0, half));
+  await midway();
+  if (!response.destroyed) response.end(text.subarray(half));
+}
+
+async function strikeMidway({ mode, delayMs }: Fault, request: IncomingMessage): Promise<void> {
+  if (mode === 'slow-body') await sleep(delayMs);
+  if (mode !== 'cut') return;
+  // What was written has left by then.
+  await sleep(20);
+  request.socket.resetAndDestroy();
 }
 
 async function strike(
@@ -80,6 +110,8 @@ async function strike(
 ): Promise<'served' | 'pass'> {
   switch (fault.mode) {
     case 'ok':
+    case 'slow-body':
+    case 'cut':
       return 'pass';
     case 'slow':
       await sleep(fault.delayMs);
@@ -94,16 +126,23 @@ async function strike(
       send(response, {
         status: fault.status,
         body: { title: 'Fault switched on', status: fault.status },
+        headers: retryAfter(fault),
       });
       return 'served';
-    case 'rate-limit':
-      send(response, options.rateLimited());
+    case 'rate-limit': {
+      const answer = options.rateLimited();
+      send(response, { ...answer, headers: { ...answer.headers, ...retryAfter(fault) } });
       return 'served';
+    }
     case 'garbage':
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end('{"data":[{"tr');
       return 'served';
   }
+}
+
+function retryAfter(fault: Fault): Readonly<Record<string, string>> {
+  return fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

@@ -15,6 +15,7 @@ import type {
   RejectEvent,
   StateChangeEvent,
   Transition,
+  TripWithheldEvent,
 } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
 import type { CircuitBreakerOptions } from '../options.ts';
@@ -22,7 +23,7 @@ import type { TripReport } from '../trip-report.ts';
 import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
 import { Circuit } from './circuit.ts';
-import type { OpenGate } from './circuit-parts.ts';
+import type { CircuitHome } from './circuit-parts.ts';
 import { settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
@@ -37,7 +38,7 @@ export class Breaker
   #options: CircuitBreakerOptions;
   #operator: (() => void) | undefined;
 
-  constructor(options: CircuitBreakerOptions, gate?: OpenGate) {
+  constructor(options: CircuitBreakerOptions, home?: CircuitHome) {
     const settings = settingsOf(options);
     super('circuit-breaker', options);
     this.#options = options;
@@ -48,7 +49,7 @@ export class Breaker
         clock: this.clock,
         random: options.random ?? Math.random,
         events: this.#events,
-        gate,
+        home,
         fleet: options.fleet,
       },
       settings,
@@ -82,6 +83,10 @@ export class Breaker
 
   get onReject(): Event<RejectEvent> {
     return this.#events.events.of('reject');
+  }
+
+  get onTripWithheld(): Event<TripWithheldEvent> {
+    return this.#events.events.of('trip-withheld');
   }
 
   get actions(): CircuitBreaker['actions'] {
@@ -168,6 +173,7 @@ export class Breaker
         spared: counts.spared,
         late: counts.late,
         trips: counts.trips,
+        withheld: counts.withheld,
       },
       gauges: {
         failureRate: window.calls === 0 ? 0 : window.failures / window.calls,

@@ -8,16 +8,20 @@ export interface CircuitParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly events: BreakerEvents;
-  /** Who limits how many circuits of a group may be open. */
-  readonly gate?: OpenGate | undefined;
+  /** The group that it is a member of. */
+  readonly home?: CircuitHome | undefined;
   /** The same circuit in other processes. */
   readonly fleet?: Fleet | undefined;
 }
 
-/** Limits how many circuits of a group may be open at the same time. */
-export interface OpenGate {
+/** A group, as a circuit sees it that is one of its members. */
+export interface CircuitHome {
+  /** What the circuit is called in a fleet, where keys of several groups meet. */
+  readonly fleetName: string;
   /** Whether one more may open. */
   mayOpen(): boolean;
   /** One left the closed state, or came back to it. */
   count(change: 1 | -1): void;
+  /** It was used: said once in a tick of the coarse clock, when it leaves the closed state, and when it has recovered. */
+  used(): void;
 }

@@ -63,6 +63,8 @@ export class Circuit {
   #openings = 0;
   #cause: unknown;
   #rampUntil = 0;
+  /** It would be open, and that has been told. */
+  #isWithheld = false;
   #done: Admission | undefined;
   #spared: Admission | undefined;
 
@@ -78,7 +80,7 @@ export class Circuit {
     if (initial !== undefined) this.#import(initial);
     if (parts.fleet !== undefined) {
       this.#fleet = new FleetLink(parts.fleet, {
-        name: parts.name,
+        name: parts.home?.fleetName ?? parts.name,
         openedElsewhere: (opening) => this.#openedElsewhere(opening),
         closedElsewhere: () => this.#closedElsewhere(),
       });
@@ -206,6 +208,11 @@ export class Circuit {
     this.#fleet?.leave();
   }
 
+  /** After it has left. */
+  joinFleet(): void {
+    this.#fleet?.join();
+  }
+
   export(): ExportedCircuit {
     const now = this.time.exact();
     const wall = this.#parts.clock.wall();
@@ -242,10 +249,15 @@ export class Circuit {
 
   #join(now: number): Admission {
     const period = this.#period;
-    const admission = period.currentAt(now) ?? period.beginTick(now, this.#stalls.before());
+    const admission = period.currentAt(now) ?? this.#beginTick(now);
     admission.size += 1;
     this.inFlight += 1;
     return admission;
+  }
+
+  #beginTick(now: number): Admission {
+    this.#parts.home?.used();
+    return this.#period.beginTick(now, this.#stalls.before());
   }
 
   #admitSlowly(call: CallOptions | undefined): Admission | undefined {
@@ -256,8 +268,8 @@ export class Circuit {
       const remaining = this.#openedAt + this.#breakMs - now;
       if (remaining > 0) return this.#refuse('open', remaining);
       if (!mayProbe(this.settings, call)) return this.#refuse('open', 0);
-      if (this.#fleet?.mayProbe(this.#leaseMs, (ms) => this.#stayOpen(ms)) === false) {
-        return this.#refuse('open', this.#fleet.deadline);
+      if (this.#fleet?.mayProbe((ms) => this.#waitForOthers(ms)) === false) {
+        return this.#refuse('open', this.#fleet.retryAfterMs);
       }
       if (this.#state === 'open') this.#halfOpen('open', 'probing');
     }
@@ -274,6 +286,10 @@ export class Circuit {
     if (!probes.hasRoom || !mayProbe(this.settings, call)) {
       return this.#refuse('half-open', probes.waitMs(now));
     }
+    if (this.#fleet?.mayProbe(() => {}) === false) {
+      return this.#refuse('half-open', this.#fleet.retryAfterMs);
+    }
+    this.#fleet?.probes(this.#leaseMs);
     this.inFlight += 1;
     return probes.send(now, this.#stalls.before());
   }
@@ -389,7 +405,8 @@ export class Circuit {
   #judge(exemplar: unknown): void {
     const { numbers } = this.#period;
     const rule = brokenRule(this.settings, numbers, this.#rampUntil > 0);
-    if (rule !== undefined) this.#open(rule, numbers, exemplar);
+    if (rule === undefined) this.#isWithheld = false;
+    else this.#open(rule, numbers, exemplar);
   }
 
   #decide(probes: Probes, exemplar: unknown): void {
@@ -412,7 +429,8 @@ export class Circuit {
   // Transitions.
 
   #open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
-    if (!this.#mayOpen()) return;
+    const mayOpen = this.#mayOpen();
+    if (!mayOpen && this.#isWithheld) return;
     const attempt = this.#openings;
     const trip: TripReport = {
       rule,
@@ -421,6 +439,7 @@ export class Circuit {
       failures: this.#probes?.categories ?? this.#period.categories,
       ...(error === undefined ? {} : { error }),
     };
+    if (!mayOpen) return this.#withhold(trip);
     const isReopening = this.#probes !== undefined || this.#rampUntil > 0;
     const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
     this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
@@ -444,16 +463,32 @@ export class Circuit {
     this.#breakMs = ms;
   }
 
+  /** Another process probes. The break is as long as it was: a probe's lease is taken from it. */
+  #waitForOthers(ms: number): void {
+    if (this.#state === 'open') this.#openedAt = this.time.exact() + ms - this.#breakMs;
+  }
+
   #mayOpen(): boolean {
-    return this.#state !== 'closed' || this.#parts.gate?.mayOpen() !== false;
+    return this.#state !== 'closed' || this.#parts.home?.mayOpen() !== false;
+  }
+
+  /** Once for as long as rules hold: the calls that go on failing are no news. */
+  #withhold(trip: TripReport): void {
+    this.#isWithheld = true;
+    this.counts.withheld += 1;
+    const { events, clock } = this.#parts;
+    if (events.wants('trip-withheld')) {
+      events.emit({ type: 'trip-withheld', at: clock.now(), trip });
+    }
   }
 
   #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
-    if (this.#isolation.isActive || !this.#mayOpen()) return;
+    if (this.#isolation.isActive) return;
     if (this.#state === 'open' && this.retryAfterMs >= breakMs) return;
     const line = `another process opened it: ${trip.inequality}`;
     const report: TripReport = { ...trip, rule: 'fleet', inequality: line };
-    this.#openFor(breakMs, openings, report, 'fleet');
+    if (this.#mayOpen()) this.#openFor(breakMs, openings, report, 'fleet');
+    else if (!this.#isWithheld) this.#withhold(report);
   }
 
   #closedElsewhere(): void {
@@ -487,12 +522,15 @@ export class Circuit {
   /** Begins a new generation: what was admitted before moves nothing any more. */
   #begin(state: 'closed' | 'open' | 'half-open'): void {
     const change = Number(state !== 'closed') - Number(this.#state !== 'closed');
-    if (change === 1 || change === -1) this.#parts.gate?.count(change);
+    const { home } = this.#parts;
+    if (change === 1 || change === -1) home?.count(change);
+    if (state !== 'closed' || this.#probes !== undefined || this.#isolation.isActive) home?.used();
     this.#state = state;
     this.#generation += 1;
     this.#probes = undefined;
+    this.#isWithheld = false;
     this.#refusals.last = undefined;
-    this.#fleet?.begin();
+    this.#fleet?.begin(state);
     this.#period.begin(this.#generation, this.settings);
     this.#isPlain = state === 'closed' && !this.#isolation.isActive && this.#rampUntil === 0;
     this.since = this.#parts.clock.now();

@@ -9,6 +9,17 @@ export interface FleetMessage {
   readonly opening?: FleetOpening;
 }
 
+/** JSON has no Infinity: the break of a circuit that stays open for good travels as null. */
+const FOR_GOOD = null;
+
+/** What goes over the wire. An error stays in its process: it may hold anything. */
+export function messageText(by: string, name: string, opening: FleetOpening | undefined): string {
+  if (opening === undefined) return JSON.stringify({ by, name });
+  const { error: _error, ...trip } = opening.trip;
+  const breakMs = opening.breakMs === Infinity ? FOR_GOOD : opening.breakMs;
+  return JSON.stringify({ by, name, opening: { ...opening, breakMs, trip } });
+}
+
 /** Reads what came over the wire; undefined for anything that is no such message. */
 export function parseMessage(text: string): FleetMessage | undefined {
   let value: unknown;
@@ -20,7 +31,10 @@ export function parseMessage(text: string): FleetMessage | undefined {
   const { by, name, opening } = (value ?? {}) as Partial<FleetMessage>;
   if (typeof by !== 'string' || typeof name !== 'string') return undefined;
   if (opening === undefined) return { by, name };
-  return isOpening(opening) ? { by, name, opening } : undefined;
+  if (typeof opening !== 'object' || opening === null) return undefined;
+  const { breakMs } = opening as { readonly breakMs: unknown };
+  const read = { ...opening, breakMs: breakMs === FOR_GOOD ? Infinity : breakMs };
+  return isOpening(read) ? { by, name, opening: read } : undefined;
 }
 
 function isOpening(value: unknown): value is FleetOpening {

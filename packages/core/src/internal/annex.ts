@@ -1,4 +1,3 @@
-import type { AsyncResource } from 'node:async_hooks';
 import type { Attempt } from './attempt.ts';
 
 /** The scope of an attempt that nothing has aborted: further in than any stage. */
@@ -21,8 +20,6 @@ export class Annex {
   abortScope: number = NOT_ABORTED;
   abortReason: unknown = undefined;
   controller: AbortController | undefined = undefined;
-  /** The asynchronous context of the call. */
-  resource: AsyncResource | undefined = undefined;
   /** The attempts that repeat an inner part of this one and have not settled: a list. */
   repetitions: Attempt | undefined = undefined;
   nextRepetition: Attempt | undefined = undefined;

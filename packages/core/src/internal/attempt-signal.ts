@@ -21,16 +21,26 @@ export function signalOf(attempt: Attempt): AbortSignal {
   attempt.needAnnex().controller = controller;
   // Its listeners run in the call's own context, whoever aborts it.
   if (abortsInside) attempt.bindContext();
-  const deadline = deadlineOutside(attempt, attempt.pipeline.stages.length);
-  if (deadline !== undefined) carryDeadline(signal, deadline);
+  carryOwnDeadline(attempt, signal);
   if (attempt.isAborted(NOT_ABORTED)) controller.abort(attempt.abortReason);
   else watchCaller(root);
   return signal;
 }
 
+/** Has the signal, if it was made already, carry the deadline of the stages entered by now. */
+export function refreshDeadline(attempt: Attempt): void {
+  const controller = attempt.annex?.controller;
+  if (controller !== undefined) carryOwnDeadline(attempt, controller.signal);
+}
+
+function carryOwnDeadline(attempt: Attempt, signal: AbortSignal): void {
+  const deadline = deadlineOutside(attempt, attempt.entered);
+  if (deadline !== undefined) carryDeadline(signal, deadline);
+}
+
 /** Remembers the asynchronous context in which an attempt began. */
 export function rememberContext(attempt: Attempt): void {
-  attempt.needAnnex().resource ??= new AsyncResource('FourninesCall', RESOURCE);
+  attempt.resource ??= new AsyncResource('FourninesCall', RESOURCE);
 }
 
 /** The earliest deadline that the caller, or the stages outside of `index`, set. */

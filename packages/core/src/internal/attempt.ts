@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import type { CallOptions } from '../call-options.ts';
 import type { Deadline } from '../deadline.ts';
@@ -65,6 +66,8 @@ export class Attempt {
   reject: ((reason: unknown) => void) | undefined = undefined;
   /** @internal */
   watch: CallerWatch | undefined = undefined;
+  /** @internal The asynchronous context of the call, where somebody needs it. */
+  resource: AsyncResource | undefined = undefined;
   /** @internal */
   annex: Annex | undefined = undefined;
 
@@ -287,7 +290,7 @@ export class Attempt {
 
   /** Runs `fn` in the call's own asynchronous context: a shared timer or another call's end is somebody else's. */
   inContext(fn: () => void): void {
-    const resource = this.annex?.resource;
+    const { resource } = this;
     if (resource === undefined) fn();
     else resource.runInAsyncScope(fn);
   }

@@ -59,10 +59,11 @@ export class DeadlineQueue {
   remove(node: DeadlineNode): void {
     if (node.queuePlace >= 0) this.#heap.remove(node);
     else if (!this.#removeFromList(node)) return;
-    if (this.#isEmpty) this.#timer?.unref();
+    if (this.#isEmpty()) this.#timer?.unref();
   }
 
-  get #isEmpty(): boolean {
+  // A method: reading a private accessor is a call into the runtime.
+  #isEmpty(): boolean {
     return this.#first === undefined && this.#heap.first === undefined;
   }
 
@@ -71,7 +72,7 @@ export class DeadlineQueue {
   }
 
   /** The node that is due first. */
-  get #earliest(): DeadlineNode | undefined {
+  #earliest(): DeadlineNode | undefined {
     const listed = this.#first;
     const heaped = this.#heap.first;
     if (listed === undefined || heaped === undefined) return listed ?? heaped;
@@ -122,7 +123,7 @@ export class DeadlineQueue {
     const lateBy = now - this.#wakeAt;
     this.#timer = undefined;
     this.#wakeAt = Infinity;
-    if (this.#isEmpty) {
+    if (this.#isEmpty()) {
       this.#letLoopRun = true;
       return;
     }
@@ -138,16 +139,16 @@ export class DeadlineQueue {
       this.#expireUntil(now);
     } finally {
       this.#wakeAt = Infinity;
-      const next = this.#earliest;
+      const next = this.#earliest();
       if (next !== undefined && next.expiresAt < Infinity) this.#arm(next.expiresAt, now);
     }
   };
 
   #expireUntil(now: number): void {
     for (
-      let node = this.#earliest;
+      let node = this.#earliest();
       node !== undefined && node.expiresAt <= now;
-      node = this.#earliest
+      node = this.#earliest()
     ) {
       this.remove(node);
       node.expire();

@@ -18,14 +18,12 @@ export class Step {
   readonly enter: Stage['enter'];
   readonly success: Stage['success'];
   readonly failure: Stage['failure'];
-  readonly contract: Stage['contract'];
 
   constructor(stage: Stage) {
     this.stage = stage;
     this.enter = stage.enter;
     this.success = stage.success;
     this.failure = stage.failure;
-    this.contract = stage.contract;
   }
 }
 

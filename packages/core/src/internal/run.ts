@@ -1,3 +1,4 @@
+import { refreshDeadline } from './attempt-signal.ts';
 import type { Attempt } from './attempt.ts';
 import type { Step } from './pipeline.ts';
 import { reportOnce } from './report-once.ts';
@@ -123,6 +124,8 @@ function enterStages(attempt: Attempt, from: number): boolean {
     }
     attempt.entered = i + 1;
   }
+  // A stage, or a function of the user's that it asked, may have read the signal on the way in.
+  if (attempt.annex !== undefined) refreshDeadline(attempt);
   return attempt.abortScope === NOT_ABORTED || turnBack(attempt, last);
 }
 
@@ -202,7 +205,7 @@ function pass(
       }
       return false;
     }
-    if ((attempt.state & LISTENED) !== 0) step.contract?.settled(ok, outcome, attempt);
+    if ((attempt.state & LISTENED) !== 0) stage.contract?.settled(ok, outcome, attempt);
     const hook = ok ? step.success : step.failure;
     try {
       const taken = hook?.call(stage, outcome, attempt.tokenAt(i), attempt, i, via);

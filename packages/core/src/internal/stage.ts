@@ -64,7 +64,7 @@ export interface Stage {
   /** The moment by which the inside must be done, where the stage sets one. */
   deadline?(token: unknown): Deadline | undefined;
   /** @internal Told of outcomes while somebody listens to the policy's `onSuccess` or `onFailure`. */
-  readonly contract?: ContractListeners;
+  readonly contract?: ContractListeners | undefined;
 }
 
 /** How something ended. */

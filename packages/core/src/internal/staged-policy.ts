@@ -1,5 +1,5 @@
 import type { IFailureEvent, ISuccessEvent } from 'cockatiel';
-import type { CallContext, CallOptions } from '../call-options.ts';
+import type { CallContext } from '../call-options.ts';
 import { checkClock, checkName } from '../check.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Snapshot } from '../component.ts';
@@ -35,36 +35,41 @@ export abstract class StagedPolicy<
   readonly name: string;
   /** Where this policy takes its time from. */
   readonly clock: Clock;
-  /** @internal The listeners of `onSuccess` and `onFailure`. */
-  readonly contract: ContractEvents;
-  /** @internal A chain of this policy alone. */
-  pipeline: Pipeline | undefined = undefined;
+  /**
+   * Runs `fn` under this policy. A function of the policy's own, so that what every call needs is
+   * found without a look at which policy it is, and so that it works without its policy too.
+   */
+  readonly execute: Policy<C, S, Alt>['execute'];
+  #contract: ContractEvents | undefined;
 
   constructor(kind: string, options: CommonOptions) {
     this.kind = kind;
     this.name = checkName(kind, options.name) ?? nextName(kind);
     this.clock = checkClock(kind, options.clock) ?? systemClock;
-    this.contract = new ContractEvents(kind);
+    // Made at the first call: the flags that a pipeline reads are fields of the subclass.
+    let pipeline: Pipeline | undefined;
+    this.execute = (fn, call) =>
+      (pipeline ??= new Pipeline([this])).run(fn, call) as Promise<never>;
     contribute(this, [this]);
+  }
+
+  /** @internal The listeners of `onSuccess` and `onFailure`; undefined while there were none yet. */
+  get contract(): ContractEvents | undefined {
+    return this.#contract;
   }
 
   /** A call went well. Fires only while somebody listens; costs a clock read per call. */
   get onSuccess(): Event<ISuccessEvent> {
-    return this.contract.onSuccess;
+    return this.#events.onSuccess;
   }
 
   /** A call failed. Fires only while somebody listens. */
   get onFailure(): Event<IFailureEvent> {
-    return this.contract.onFailure;
+    return this.#events.onFailure;
   }
 
-  execute<T>(
-    fn: (context: C) => PromiseLike<T> | T,
-    call?: AbortSignal | CallOptions,
-  ): Promise<T | Alt> {
-    // Made at the first call: the flags that a pipeline reads are fields of the subclass.
-    this.pipeline ??= new Pipeline([this]);
-    return this.pipeline.run(fn, call) as Promise<T | Alt>;
+  get #events(): ContractEvents {
+    return (this.#contract ??= new ContractEvents(this.kind));
   }
 
   abstract snapshot(): S;

@@ -8,11 +8,7 @@ const abandoned = new FinalizationRegistry<DeadlineScope>((scope) => scope[Symbo
  * Nothing tells when a body has been read, so the link goes with the body itself. However many
  * bodies share a caller's signal, it has one listener.
  */
-export function abortBodyWith(
-  caller: AbortSignal,
-  request: AbortController,
-  body: ReadableStream,
-): void {
+export function abortBodyWith(caller: AbortSignal, request: AbortController, body: object): void {
   const scope = deadline(Infinity, caller);
   const { signal } = scope;
   const stop = (): void => request.abort(signal.reason);

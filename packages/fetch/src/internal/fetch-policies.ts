@@ -1,10 +1,16 @@
-import { type CircuitBreakers, circuitBreakers } from '@fournines/breaker';
+import {
+  type CircuitBreakerOptions,
+  type CircuitBreakers,
+  breakerPresets,
+  circuitBreaker,
+  circuitBreakers,
+} from '@fournines/breaker';
 import { type Component, type Policy, compose } from '@fournines/core';
+import { disposeResult, reportOnce } from '@fournines/core/authoring';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
-import type { FetchRules } from '../options.ts';
+import { type FetchRules, isGroup, isObject } from '../options.ts';
 import { RefusedResponse } from './refused-response.ts';
-import { releaseBody } from './release-body.ts';
 
 /** The policies of one fetch. */
 export interface FetchPolicies {
@@ -45,7 +51,7 @@ function retryOf(rules: FetchRules, name: string): ReturnType<typeof retry> | un
   });
   // The socket is free while the retry waits.
   policy.onRetry(({ error }) => {
-    if (error instanceof RefusedResponse) releaseBody(error.response.body);
+    if (error instanceof RefusedResponse) disposeResult(error.response);
   });
   return policy;
 }
@@ -56,16 +62,35 @@ function breakersOf(rules: FetchRules, name: string): CircuitBreakers | undefine
   if (isGroup(breaker)) return breaker;
   // A breaker is named after its origin, and after the fetch too when that has a name of its own.
   const prefix = rules.name === undefined ? '' : `${rules.name} `;
-  return circuitBreakers(
-    (origin) => {
-      const options = typeof breaker === 'function' ? breaker(origin) : breaker;
-      const ours = options.handle === undefined ? { random, classify } : { random };
-      return { ...ours, name: `${prefix}${origin || name}`, ...options };
-    },
-    clock === undefined ? { name } : { name, clock },
-  );
+  const complete = (options: CircuitBreakerOptions, origin: string): CircuitBreakerOptions => {
+    const ours = options.handle === undefined ? { random, classify } : { random };
+    return { ...ours, name: `${prefix}${origin || name}`, ...options };
+  };
+  if (typeof breaker !== 'function') checkBreaker(complete(breaker, ''));
+  const optionsFor = (origin: string): CircuitBreakerOptions => {
+    if (typeof breaker !== 'function') return complete(breaker, origin);
+    try {
+      const options = complete(checkGiven(breaker(origin)), origin);
+      checkBreaker(options);
+      return options;
+    } catch (error) {
+      reportOnce(breaker, 'resilientFetch: breaker', error);
+      return complete(breakerPresets.http, origin);
+    }
+  };
+  return circuitBreakers(optionsFor, clock === undefined ? { name } : { name, clock });
 }
 
-function isGroup(breaker: object): breaker is CircuitBreakers {
-  return 'resetAll' in breaker && 'execute' in breaker;
+/** Makes a breaker of the options, for what that refuses. A fleet is joined by those that are used. */
+function checkBreaker({ fleet, ...options }: CircuitBreakerOptions): void {
+  if (fleet !== undefined && !isObject(fleet)) {
+    throw new TypeError(`resilientFetch: breaker.fleet must be a fleet, got ${typeof fleet}`);
+  }
+  circuitBreaker(options);
+}
+
+/** What a function of the origin gave: it is spread, which no value but an object survives as what it is. */
+function checkGiven(options: CircuitBreakerOptions): CircuitBreakerOptions {
+  if (isObject(options)) return options;
+  throw new TypeError(`resilientFetch: breaker must return options, got ${typeof options}`);
 }

@@ -1,10 +1,9 @@
 import { type CallContext, type CallOptions, type Deadline, deadlineOf } from '@fournines/core';
-import { carryDeadline } from '@fournines/core/authoring';
+import { carryDeadline, disposeResult } from '@fournines/core/authoring';
 import { type DeadlineHeaderStyle, deadlineHeader } from '@fournines/timeout';
 import { abortBodyWith } from './body-abort.ts';
 import { type HeadersInput, isIdempotent } from './idempotency.ts';
 import { RefusedResponse } from './refused-response.ts';
-import { releaseBody } from './release-body.ts';
 
 /** A fetch as it is called inside. */
 export type Send = (input: unknown, init: object) => Promise<Response>;
@@ -61,7 +60,7 @@ export class OutgoingRequest {
     this.call = {
       signal: this.#caller,
       key: originOf(url),
-      idempotent: idempotent ?? isIdempotent(method, this.#headers),
+      idempotent: idempotent ?? isIdempotent(String(method), this.#headers),
       attributes: { method, url },
     };
   }
@@ -96,7 +95,7 @@ export class OutgoingRequest {
     const response = await fetch(this.#nextInput(), init);
     if (signal.aborted) {
       // It came too late, from a fetch that does not heed its signal.
-      releaseBody(response.body);
+      disposeResult(response);
       throw signal.reason;
     }
     if (response.status < 400) return response;
@@ -111,8 +110,8 @@ export class OutgoingRequest {
 
   /** Hands a response to the caller, whose abort goes on to reach its body. */
   deliver(response: Response): Response {
-    const { body } = response;
-    if (this.#caller !== undefined && this.#latest !== undefined && body !== null) {
+    const body: unknown = response.body;
+    if (this.#caller !== undefined && this.#latest !== undefined && isObject(body)) {
       abortBodyWith(this.#caller, this.#latest, body);
     }
     return response;
@@ -120,12 +119,17 @@ export class OutgoingRequest {
 
   /** No attempt will follow, and the caller gets no response. */
   abandon(): void {
-    releaseBody(this.#refused?.response.body);
+    disposeResult(this.#refused?.response);
   }
 
   /** No attempt will follow: a `Request` counts as used, as after every fetch, and its copy is let go of. */
   end(): void {
-    releaseBody(this.#original?.body);
+    disposeResult(this.#original);
+  }
+
+  /** Whether its body is copied for each attempt, and has to be let go of by {@link end}. */
+  get isCopied(): boolean {
+    return this.#original !== undefined;
   }
 
   /** The headers with one more that tells how much time is left. The caller's own says it better. */
@@ -158,10 +162,15 @@ function isRequest(input: unknown): input is Request {
 
 /** Web streams, Node streams, generators. */
 function isStream(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+  return isObject(body) && Symbol.asyncIterator in body;
 }
 
 /** Whose breaker decides. A URL that fetch will refuse has no origin. */
 function originOf(url: string): string {
   return URL.parse(url)?.origin ?? '';
+}
+
+/** Mocks, and fetches of other kinds, have no body at all. */
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -57,7 +57,7 @@ export class FleetBucket {
 
   configure(rate: Rate): void {
     this.#rate = rate;
-    this.#local.configure(...this.#localRate());
+    this.#local.configure(...this.#localRate(), this.#options.clock.now());
   }
 
   /** Takes one. `then` is called once, later in this turn of the loop at the earliest. */

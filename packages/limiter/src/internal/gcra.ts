@@ -14,18 +14,28 @@ export class Gcra {
   #slackMs = 0;
   /** The theoretical arrival time. */
   #fullAt = -Infinity;
+  #latest = -Infinity;
 
   constructor(limit: number, interval: number, burst: number) {
-    this.configure(limit, interval, burst);
+    this.configure(limit, interval, burst, -Infinity);
   }
 
-  configure(limit: number, interval: number, burst: number): void {
-    this.#stepMs = interval / limit;
+  /** What has been used up stays used up, as so many calls, though never more than there are at once. */
+  configure(limit: number, interval: number, burst: number, now: number): void {
+    const stepMs = interval / limit;
+    if (this.#fullAt > now) {
+      const used = Math.min(burst, (this.#fullAt - now) / this.#stepMs);
+      this.#fullAt = now + used * stepMs;
+    }
+    this.#stepMs = stepMs;
     this.#slackMs = this.#stepMs * (burst - 1);
   }
 
   /** Takes one; returns 0, or how many milliseconds it is too early. */
   take(now: number): number {
+    // Only an injected clock goes back. What was used up is as long ago as it was.
+    if (now < this.#latest) this.#fullAt -= this.#latest - now;
+    this.#latest = now;
     const fullAt = Math.max(now, this.#fullAt);
     const tooEarly = fullAt - this.#slackMs - now;
     if (tooEarly > ROUNDING_MS) return tooEarly;

@@ -1,3 +1,4 @@
+import { chanceOf } from './chance.ts';
 import type { Bounds, Concurrency } from './concurrency.ts';
 
 /** How many durations make one decision, and how few do when they are slow to come. */
@@ -28,7 +29,7 @@ const REST = 4;
  * itself makes, and both climb together. Here the duration of an unhindered call is only measured
  * by a *probe*: concurrency is halved until the median no longer falls. At the start the calls of
  * the first decision stand in, and the limit doubles until calls wait for each other. A probe
- * follows soon, then every half minute while the limit is in use, and at once when findings
+ * follows soon and takes nothing for granted, for those calls may have waited already; then every half minute while the limit is in use, and at once when findings
  * contradict the last: calls are much faster than unhindered ones were, or the limit was halved and
  * calls are no faster for it. It starts from the concurrency that is in use, not from the limit, so
  * that it does slow something down.
@@ -56,6 +57,8 @@ export class Gradient implements Concurrency {
   #isStarting = true;
   /** The median duration of unhindered calls; NaN before the first decision. */
   #unhindered = Number.NaN;
+  /** Whether a probe has measured it: what the first decision found may have waited already. */
+  #isMeasured = false;
   /** While probing: the median at twice the concurrency, and what the limit was. */
   #former = Number.NaN;
   #limitBefore = 0;
@@ -156,7 +159,8 @@ export class Gradient implements Concurrency {
   /** The median at half the concurrency is known. */
   #probed(median: number, now: number): void {
     const { min } = this.#bounds;
-    const isAsBefore = Math.abs(median - this.#unhindered) <= this.#unhindered * NOISE;
+    const isAsBefore =
+      this.#isMeasured && Math.abs(median - this.#unhindered) <= this.#unhindered * NOISE;
     const fell = median < this.#former * (1 - NOISE);
     if (!isAsBefore && fell && this.#limit > min) {
       this.#former = median;
@@ -166,10 +170,12 @@ export class Gradient implements Concurrency {
     // Two measures of the same thing are less noisy than one.
     if (isAsBefore) this.#unhindered = (this.#unhindered + median) / 2;
     else this.#unhindered = fell ? median : (median + this.#former) / 2;
+    this.#isMeasured = true;
     this.#isProbing = false;
     this.#sinceProbe = 0;
     const pause = Math.max(PROBE_EVERY_MS, (now - this.#probeStartedAt) * PROBE_SHARE);
-    this.#nextProbeAt = now + pause * (0.75 + this.#random() / 2);
+    this.#nextProbeAt =
+      now + pause * (0.75 + chanceOf(this.#random, 'adaptiveLimit: random', 0.5) / 2);
     const gradient = clamp((TOLERANCE * this.#unhindered) / this.#medianBefore, 0.1, 1);
     this.#set(this.#limitBefore * gradient);
     this.#highest = this.#limit;

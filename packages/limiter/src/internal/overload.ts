@@ -24,31 +24,42 @@ const CODES: ReadonlySet<unknown> = new Set([
 
 /**
  * Whether an error says that the callee is overloaded: time ran out, or it refused for want of
- * room. A short structural rule; an application that classifies gives its own `isOverload`.
+ * room. A short structural rule; an application that classifies gives its own `isOverload`. Never
+ * throws: a field that cannot be read is not there.
  */
 export function isOverload(error: unknown): boolean {
   let current = error;
   for (let depth = 0; depth <= DEEPEST; depth++) {
-    if (typeof current !== 'object' || current === null) return false;
-    const { name, code, status, statusCode, response, cause } = current as Readonly<
-      Record<string, unknown>
-    >;
-    if (name === 'TimeoutError' || CODES.has(code)) return true;
-    if (STATUSES.has(status) || STATUSES.has(statusCode)) return true;
-    if (typeof response === 'object' && response !== null) {
-      if (STATUSES.has((response as { readonly status?: unknown }).status)) return true;
-    }
-    current = cause;
+    if (isOwnRefusal(current)) return false;
+    if (fieldOf(current, 'name') === 'TimeoutError') return true;
+    // The timeout of cockatiel.
+    if (fieldOf(current, 'isTaskCancelledError') === true) return true;
+    if (CODES.has(fieldOf(current, 'code'))) return true;
+    if (STATUSES.has(fieldOf(current, 'status'))) return true;
+    if (STATUSES.has(fieldOf(current, 'statusCode'))) return true;
+    if (STATUSES.has(fieldOf(fieldOf(current, 'response'), 'status'))) return true;
+    current = fieldOf(current, 'cause');
+    if (current === undefined) return false;
   }
   return false;
 }
 
 /** Whether a policy of ours refused to start the call: the callee never saw it. */
 export function isOwnRefusal(error: unknown): boolean {
-  return isResilienceError(error) && error.code !== 'ETIMEDOUT';
+  return isResilienceError(error) && fieldOf(error, 'code') !== 'ETIMEDOUT';
 }
 
 /** Whether an abort says that the callee took too long: a timeout of ours, further out. */
 export function isOwnTimeout(reason: unknown): boolean {
-  return isResilienceError(reason) && reason.code === 'ETIMEDOUT';
+  return isResilienceError(reason) && fieldOf(reason, 'code') === 'ETIMEDOUT';
+}
+
+/** A field of what somebody threw: getters and proxies may throw in turn. */
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return (value as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
 }

@@ -9,7 +9,8 @@ export function callerStack(): string {
   Error.captureStackTrace(holder, callerStack);
   Error.stackTraceLimit = limit;
   const frames = (holder.stack ?? '').split('\n').slice(1);
-  const execute = frames.findLastIndex((frame, index) => {
+  // The first is ours: those further out may be methods of the caller's own that have this name.
+  const execute = frames.findIndex((frame, index) => {
     return index < OWN_FRAMES && /\.execute \(/.test(frame);
   });
   return frames.slice(execute + 1, execute + 1 + limit).join('\n');

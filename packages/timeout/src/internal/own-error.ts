@@ -5,6 +5,12 @@
  */
 export function isOnlyTheAbort(error: unknown, reason: unknown): boolean {
   if (error === reason) return true;
-  if (!(error instanceof Error) || error.name !== 'AbortError' || !('code' in error)) return false;
-  return error.code === 'ABORT_ERR' || error.code === DOMException.ABORT_ERR;
+  try {
+    if (!(error instanceof Error) || error.name !== 'AbortError' || !('code' in error))
+      return false;
+    return error.code === 'ABORT_ERR' || error.code === DOMException.ABORT_ERR;
+  } catch {
+    // It cannot be read (a getter that throws, a revoked proxy), so it is no abort that we know.
+    return false;
+  }
 }

@@ -18,7 +18,7 @@ export class TimedCall implements DeadlineNode {
   queuePlace = -1;
   /** Whether the caller has its answer, or the call has settled. */
   isOver = false;
-  /** What the caller was answered with, before the callee settled. */
+  /** What it was aborted with before the callee settled: the caller's answer, unless the callee may still say better. */
   answeredWith: unknown = undefined;
   /** When it was aborted. */
   answeredAt = 0;

@@ -1,0 +1,180 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CircuitBreakers, circuitBreakers, fleet } from '../src/index.ts';
+import { type Process, call, fail, processes, sick, startFleets, until } from './fleet-process.ts';
+
+let end: () => Promise<void>;
+beforeAll(async () => {
+  end = await startFleets();
+});
+afterAll(() => end());
+
+test('the members of two groups on one fleet do not meet, those of one group do', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const options = (owner: Process) => () => ({ failureThreshold: 1, fleet: owner.fleet });
+  const tenants = circuitBreakers(options(one), { name: 'tenants' });
+  const models = circuitBreakers(options(two), { name: 'models' });
+  const others = circuitBreakers(options(two), { name: 'tenants' });
+  models.for('acme');
+  others.for('acme');
+  await tenants.execute(() => Promise.reject(sick), { key: 'acme' }).catch(() => {});
+  await until(() => expect(others.get('acme')?.state).toBe('open'));
+  expect(models.get('acme')?.state).toBe('closed');
+  expect(await one.redis.exists(`${one.prefix}:state:tenants/acme`)).toBe(1);
+});
+
+test('a breaker that a group made and did not need is no member of the fleet', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const options = { failureThreshold: 1, fleet: two.fleet };
+  const other = circuitBreakers(() => options, { name: 'g' });
+  let depth = 0;
+  const nested: CircuitBreakers = circuitBreakers(
+    (key) => {
+      depth += 1;
+      if (depth === 1) nested.for(key);
+      return { failureThreshold: 1, fleet: one.fleet };
+    },
+    { name: 'g' },
+  );
+  nested.for('a');
+  let heard = 0;
+  const hear = (): void => void (heard += 1);
+  nested.for('a').onStateChange(hear);
+  const channels = ['state-change', 'trip-withheld'].map(
+    (type) => `fournines:circuit-breaker:${type}`,
+  );
+  for (const channel of channels) subscribe(channel, hear);
+  await other.execute(() => Promise.reject(sick), { key: 'a' }).catch(() => {});
+  await until(() => expect(nested.for('a').state).toBe('open'));
+  for (const channel of channels) unsubscribe(channel, hear);
+  // The one that tripped, on the channel; the one that heard of it, on the channel and here.
+  expect(heard).toBe(3);
+});
+
+test('a member that was dropped hears no news, and catches up when it comes back', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const options = (owner: Process) => () => ({ failureThreshold: 1, fleet: owner.fleet });
+  const mine = circuitBreakers(options(one), { name: 'g', maxKeys: 1 });
+  const theirs = circuitBreakers(options(two), { name: 'g' });
+  const held = mine.for('a');
+  mine.for('b');
+  theirs.for('a');
+  theirs.for('b');
+  await theirs.execute(() => Promise.reject(sick), { key: 'a' }).catch(() => {});
+  await theirs.execute(() => Promise.reject(sick), { key: 'b' }).catch(() => {});
+  await until(() => expect(mine.get('b')?.state).toBe('open'));
+  expect(held.state).toBe('closed');
+  await held.execute(() => 'ok');
+  await until(() => expect(held.state).toBe('open'));
+});
+
+test('a circuit that stays open for good does so everywhere, also where it is heard of late', async () => {
+  const [one, two, three] = (await processes(3)) as [Process, Process, Process];
+  const a = one.breaker({ resetTimeout: () => Infinity });
+  const b = two.breaker();
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  expect(b.retryAfterMs).toBe(Infinity);
+  const late = three.breaker();
+  await until(() => expect(late.state).toBe('open'));
+  expect(late.retryAfterMs).toBe(Infinity);
+});
+
+test('a break of a fraction of a millisecond, or of none, is told too', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const opened: string[] = [];
+  two.breaker().onStateChange(({ to }) => opened.push(to));
+  await fail(one.breaker({ resetTimeout: 60_000.5 }));
+  await until(() => expect(opened).toEqual(['open']));
+  await until(async () => expect(await one.redis.exists(`${one.prefix}:state:db`)).toBe(1));
+
+  const warnings: string[] = [];
+  const listen = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', listen);
+  await fail(one.breaker({ name: 'none', resetTimeout: 0 }));
+  await one.redis.ping();
+  await one.clock.advance(0);
+  process.off('warning', listen);
+  expect(warnings).toEqual([]);
+});
+
+test("a client that throws instead of rejecting changes no call's outcome", async () => {
+  const [one] = (await processes(1)) as [Process];
+  const broken = new Proxy(one.redis, {
+    get(redis, name) {
+      if (name === 'duplicate') return () => redis.duplicate();
+      return () => {
+        throw new Error('Connection is closed');
+      };
+    },
+  });
+  await using shared = fleet(broken, { prefix: 'throws', clock: one.clock });
+  await until(() => expect(shared.isConnected).toBe(true));
+  const breaker = one.breaker({ fleet: shared });
+  await expect(breaker.execute(() => Promise.reject(sick))).rejects.toBe(sick);
+  expect(breaker.state).toBe('open');
+  expect(breaker.snapshot().gauges.inFlight).toBe(0);
+  await one.clock.advance(1_000);
+  await until(async () => expect(await call(breaker)).toBe('ok'));
+  expect(breaker.state).toBe('closed');
+  breaker.reset();
+});
+
+test('nobody hears itself, neither at once nor when its subscription is back', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const a = one.breaker({ resetTimeout: 60_000 });
+  const b = two.breaker();
+  await fail(a);
+  a.reset();
+  await until(() => expect(b.history.map(({ to }) => to)).toEqual(['open', 'closed']));
+  expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'reset']);
+
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  await one.clock.advance(60_000);
+  await two.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await until(() => expect(one.fleet.isConnected).toBe(false));
+  await until(() => expect(one.fleet.isConnected).toBe(true));
+  await one.redis.ping();
+  expect(a.retryAfterMs).toBe(0);
+  expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'reset', 'tripped']);
+});
+
+test('an isolated circuit is moved by no news', async () => {
+  const [one, two, three] = (await processes(3)) as [Process, Process, Process];
+  const a = one.breaker();
+  const b = two.breaker();
+  const witness = three.breaker();
+  const isolation = b.isolate('by hand');
+  await fail(a);
+  await until(() => expect(witness.state).toBe('open'));
+  a.reset();
+  await until(() => expect(witness.state).toBe('closed'));
+  await two.redis.ping();
+  isolation.dispose();
+  expect(b.history.map(({ reason }) => reason)).toEqual(['isolated', 'released']);
+
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  const again = b.isolate('by hand');
+  a.reset();
+  await until(() => expect(witness.state).toBe('closed'));
+  await two.redis.ping();
+  again.dispose();
+  expect(b.state).toBe('half-open');
+});
+
+test('news of a shorter break does not cut a longer one short', async () => {
+  const [one] = (await processes(1)) as [Process];
+  const a = one.breaker({ resetTimeout: 60_000 });
+  await fail(a);
+  const tell = (breakMs: number): Promise<number> => {
+    const trip = { rule: 'failure-rate', inequality: 'x', window: {}, failures: {} };
+    const opening = { breakMs, openings: 1, trip };
+    return one.redis.publish(one.prefix, JSON.stringify({ by: 'another', name: 'db', opening }));
+  };
+  await tell(1_000);
+  await tell(120_000);
+  await until(() => expect(a.retryAfterMs).toBeGreaterThan(60_000));
+  expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'fleet']);
+});

@@ -1,0 +1,139 @@
+import { DeadlineExceededError, LimitRejectedError, compose } from '@fournines/core';
+import { manualClock } from '@fournines/core/testing';
+import { TaskCancelledError, TimeoutStrategy, timeout as cockatielTimeout } from 'cockatiel';
+import { describe, expect, it } from 'vitest';
+import { adaptiveLimit, adaptiveThrottle, bulkhead } from '../src/index.ts';
+
+function boom(): never {
+  throw new Error('a getter threw');
+}
+
+/** Errors that throw when they are looked at. */
+const hostile = {
+  'a getter that throws': () =>
+    Object.defineProperties(new Error('odd'), {
+      code: { get: boom },
+      cause: { get: boom },
+      isTaskCancelledError: { get: boom },
+    }),
+  'a response whose status throws': () =>
+    Object.assign(new Error('odd'), {
+      response: Object.defineProperty({}, 'status', { get: boom }),
+    }),
+  'a revoked proxy': () => {
+    const { proxy, revoke } = Proxy.revocable(new Error('odd'), {});
+    revoke();
+    return proxy;
+  },
+  'a proxy whose traps throw': () =>
+    new Proxy(new Error('odd'), { get: boom, has: boom, getPrototypeOf: boom }),
+};
+
+const policies = {
+  aimd: () => adaptiveLimit({ initial: 5, max: 5 }),
+  gradient: () => adaptiveLimit({ algorithm: 'gradient', initial: 5, max: 5 }),
+  throttle: () => adaptiveThrottle(),
+};
+
+const cases = Object.keys(hostile).flatMap((error) =>
+  Object.keys(policies).map((policy) => [policy, error] as const),
+) as [keyof typeof policies, keyof typeof hostile][];
+
+describe('outcomes that throw when they are looked at', () => {
+  it.each(cases)('%s gives its slot back and passes on %s', async (kind, what) => {
+    const policy = policies[kind]();
+    const error = hostile[what]();
+    for (let i = 0; i < 20; i++) {
+      const isSame = await policy.execute(() => Promise.reject(error)).catch((e) => e === error);
+      expect(isSame).toBe(true);
+      const permit = policy.tryAcquire();
+      expect(permit.granted).toBe(true);
+      if (permit.granted) permit.failure(error);
+    }
+    expect(policy.snapshot().gauges.inFlight).toBe(0);
+  });
+
+  it('an abort whose reason cannot be looked at leaves the slot with the call until it has ended', async () => {
+    for (const make of Object.values(policies)) {
+      const policy = make();
+      const controller = new AbortController();
+      const work = Promise.withResolvers<string>();
+      const call = policy.execute(({ signal }) => {
+        void signal.aborted;
+        return work.promise;
+      }, controller.signal);
+      controller.abort(hostile['a proxy whose traps throw']());
+      expect(policy.snapshot().gauges.inFlight).toBe(1);
+      work.resolve('late');
+      await call.catch(() => {});
+      expect(policy.snapshot().gauges.inFlight).toBe(0);
+    }
+  });
+
+  it('leaves the policies around it what is theirs', async () => {
+    const outer = bulkhead({ maxConcurrent: 2 });
+    const chain = compose(outer, adaptiveLimit({ initial: 5 }));
+    const error = hostile['a getter that throws']();
+    for (let i = 0; i < 10; i++) {
+      await expect(chain.execute(() => Promise.reject(error))).rejects.toBe(error);
+    }
+    expect(outer.snapshot().gauges.inFlight).toBe(0);
+  });
+
+  it('still sees the overload beside a field that throws', async () => {
+    const policy = adaptiveLimit({ initial: 100 });
+    const error = Object.defineProperty(Object.assign(new Error('busy'), { status: 503 }), 'code', {
+      get: boom,
+    });
+    await expect(policy.execute(() => Promise.reject(error))).rejects.toBe(error);
+    expect(policy.snapshot().gauges.limit).toBe(90);
+  });
+});
+
+describe('adaptiveLimit gradient, whose source of chance fails', () => {
+  it.each([
+    ['throws', boom],
+    ['answers NaN', () => Number.NaN],
+    ['answers nothing', () => undefined as never],
+  ])('keeps the outcome, gives the slot back and goes on probing: %s', async (_what, random) => {
+    const clock = manualClock();
+    const policy = adaptiveLimit({ algorithm: 'gradient', initial: 1, min: 1, random, clock });
+    let probes = 0;
+    using _ = policy.onLimitChange(({ from, to }) => {
+      if (to * 2 <= from) probes += 1;
+    });
+    for (let i = 0; i < 12_000; i++) {
+      const permits = Array.from({ length: 40 }, () => policy.tryAcquire());
+      const running = permits.filter(({ granted }) => granted).length;
+      await clock.advance(running > 4 ? running * 10 : 40);
+      for (const permit of permits) if (permit.granted) permit.success('went well');
+      if (probes > 4) break;
+    }
+    expect(probes).toBeGreaterThan(4);
+    expect(policy.snapshot().gauges.inFlight).toBe(0);
+    expect(await policy.execute(() => 'ok')).toBe('ok');
+  });
+});
+
+describe("cockatiel's timeouts", () => {
+  it('are overload to an adaptive limit and a throttle around them', async () => {
+    const limit = adaptiveLimit({ initial: 20 });
+    const throttle = adaptiveThrottle({ minPerSecond: 0 });
+    const chain = compose(limit, throttle, cockatielTimeout(5, TimeoutStrategy.Aggressive));
+    const calls = Array.from({ length: 20 }, () => chain.execute(() => new Promise(() => {})));
+    for (const { status } of await Promise.allSettled(calls)) expect(status).toBe('rejected');
+    expect(limit.snapshot().gauges.limit).toBe(18);
+    expect(throttle.snapshot().gauges.rejectionRate).toBeGreaterThan(0.5);
+  });
+
+  it('are overload as a cause too, but a call that was never started is none', async () => {
+    const limit = adaptiveLimit({ initial: 100 });
+    const fail = (error: unknown): Promise<unknown> =>
+      limit.execute(() => Promise.reject(error)).catch(() => {});
+    await fail(new Error('wrapped', { cause: new DeadlineExceededError('t') }));
+    await fail(new Error('wrapped', { cause: new LimitRejectedError('l', { reason: 'full' }) }));
+    expect(limit.snapshot().gauges.limit).toBe(100);
+    await fail(new Error('wrapped', { cause: new TaskCancelledError() }));
+    expect(limit.snapshot().gauges.limit).toBe(90);
+  });
+});
