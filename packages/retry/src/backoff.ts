@@ -1,9 +1,6 @@
 import { checkFunction, checkNumber, checkOneOf, checkOptions } from '@fournines/core/authoring';
-import {
-  type ExponentialRule,
-  type Jitter,
-  exponentialDelay,
-} from './internal/exponential-delay.ts';
+import { ExponentialBackoff } from './internal/exponential-backoff.ts';
+import type { ExponentialRule, Jitter } from './internal/exponential-delay.ts';
 
 /** What a backoff is told about the failure that it shall wait after. */
 export interface BackoffContext {
@@ -89,30 +86,5 @@ export function exponential(options: ExponentialOptions = {}): Backoff {
     jitter: checkOneOf('exponential: jitter', jitter, JITTERS),
   };
   if (random !== undefined) checkFunction('exponential: random', random);
-  return { next: (context) => new ExponentialStep(rule, random, 0, initial, context) };
-}
-
-class ExponentialStep implements BackoffStep {
-  readonly duration: number;
-  readonly #rule: ExponentialRule;
-  readonly #random: (() => number) | undefined;
-  readonly #step: number;
-
-  constructor(
-    rule: ExponentialRule,
-    random: (() => number) | undefined,
-    step: number,
-    previous: number,
-    context: BackoffContext | undefined,
-  ) {
-    this.#rule = rule;
-    this.#random = random;
-    this.#step = step;
-    const chance = random ?? context?.random ?? Math.random;
-    this.duration = exponentialDelay(rule, step, previous, chance);
-  }
-
-  next(context: BackoffContext): BackoffStep {
-    return new ExponentialStep(this.#rule, this.#random, this.#step + 1, this.duration, context);
-  }
+  return new ExponentialBackoff(rule, random);
 }

@@ -20,6 +20,7 @@ import {
 } from 'cockatiel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
+  type BackoffStep,
   type GiveUpEvent,
   type RetryEvent,
   type RetryOptions,
@@ -439,6 +440,47 @@ describe('delays', () => {
     expect(new Set(first).size).toBe(4);
     expect(second).toEqual(first);
   });
+
+  test.each(['full', 'equal', 'decorrelated', 'proportional', 'none'] as const)(
+    "waits as exponential's own steps say, with jitter %s, and reports chance that throws",
+    async (jitter) => {
+      const backoff = exponential({ initial: 100, max: 1_000, jitter });
+      const random = seededRandom(7);
+      const context = {
+        attempt: 1,
+        signal: new AbortController().signal,
+        result: { error: 1 },
+        random,
+      };
+      const expected: number[] = [];
+      let step: BackoffStep | undefined;
+      for (let i = 0; i < 6; i++) {
+        step = (step ?? backoff).next(context);
+        expected.push(step.duration);
+      }
+      const { clock, policy, retries } = watched({
+        backoff,
+        maxAttempts: 7,
+        random: seededRandom(7),
+      });
+      const call = policy.execute(failing(...Array.from({ length: 6 }, refused)));
+      await clock.advance(10_000);
+      await expect(call).resolves.toBe('ok');
+      expect(retries.map(({ delayMs }) => delayMs)).toEqual(expected);
+
+      vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const unlucky = watched({
+        backoff: exponential({ jitter }),
+        random: () => {
+          throw new Error('bug');
+        },
+      });
+      const other = unlucky.policy.execute(failing(refused()));
+      await unlucky.clock.advance(30_000);
+      await expect(other).resolves.toBe('ok');
+      expect(unlucky.retries).toMatchObject([{ delayMs: jitter === 'none' ? 100 : 30_000 }]);
+    },
+  );
 
   test("cockatiel's backoffs are accepted", async () => {
     const exponentialOne = watched({

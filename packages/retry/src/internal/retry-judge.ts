@@ -1,12 +1,14 @@
 import type { CallOptions } from '@fournines/core';
 import { type Attempt, reportOnce } from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
+import type { Backoff } from '../backoff.ts';
 import type { RetryRules } from '../retry-options.ts';
 import type { GiveUpReason } from '../retry-policy.ts';
 import { breakerRefusal } from './breaker-refusal.ts';
 import { askedDelay, classifySafely } from './classify-safely.ts';
 import { type DelaySource, objection, spreadDelay } from './delay-plan.ts';
 import { ask } from './refuse-promise.ts';
+import { ExponentialBackoff } from './exponential-backoff.ts';
 import { RetryBackoffContext } from './retry-backoff-context.ts';
 import type { RetryRun } from './retry-run.ts';
 import { isUsedBody } from './used-body.ts';
@@ -117,20 +119,16 @@ export class RetryJudge {
     if (!isRepeatable(run)) return 'consumed';
     if (run.attempts >= rules.maxAttempts || rules.maxAttempts === 1) return 'attempts';
 
-    const bounds = {
-      remainingMs: remainingMs(run.attempt, run.index),
-      minAttemptTime: rules.minAttemptTime,
-      maxServerDelay: rules.maxServerDelay,
-    };
+    const room = (remainingMs(run.attempt, run.index) ?? Infinity) - rules.minAttemptTime;
     const source = sourceOf(run);
     let delayMs = run.retryAfterMs ?? 0;
     // A breaker that probes at once says 0: its clients come back by their own backoff.
     if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, source);
-    else run.step = undefined;
+    else run.resetBackoff();
     if (run.isOpen) delayMs = Math.max(delayMs, SHORTEST_REFUSAL_MS);
-    const reason = objection(source, delayMs, bounds);
+    const reason = objection(source, delayMs, room, rules.maxServerDelay);
     if (reason !== undefined) return reason;
-    run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, bounds, this.#chance);
+    run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, room, this.#chance);
     // The first attempt is everybody's right, and was refused.
     if (rules.budget === undefined || run.attempts === 0) return undefined;
     run.isPaid = rules.budget.tryWithdraw();
@@ -148,9 +146,7 @@ export class RetryJudge {
     if (source === 'server') return 0;
     const { backoff, random } = this.#rules;
     try {
-      const step = (run.step ?? backoff).next(new RetryBackoffContext(run, random));
-      run.step = step;
-      const { duration } = step;
+      const duration = nextDelay(backoff, run, random);
       if (typeof duration === 'number' && duration >= 0 && duration < Infinity) return duration;
       throw new RangeError(
         `its duration must be a number >= 0 and finite, got ${String(duration)}`,
@@ -180,6 +176,17 @@ export class RetryJudge {
   #isIdempotent(call: CallOptions | undefined): boolean {
     return call?.idempotent ?? this.#rules.idempotent;
   }
+}
+
+/** Ours makes a delay without objects for a context and a step. */
+function nextDelay(backoff: Backoff, run: RetryRun, random: () => number): unknown {
+  if (backoff instanceof ExponentialBackoff) {
+    run.lastDelayMs = backoff.delayOf(run.steps, run.lastDelayMs, random);
+    run.steps += 1;
+    return run.lastDelayMs;
+  }
+  run.step = (run.step ?? backoff).next(new RetryBackoffContext(run, random));
+  return run.step.duration;
 }
 
 function remainingMs(attempt: Attempt, index: number): number | undefined {

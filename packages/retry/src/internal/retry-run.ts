@@ -38,8 +38,11 @@ export class RetryRun {
   /** How long to wait before the next attempt, in milliseconds. */
   delayMs = 0;
   totalDelayMs = 0;
-  /** Where the backoff stands; undefined: at its beginning. */
+  /** Where a backoff that is not ours stands; undefined: at its beginning. */
   step: BackoffStep | undefined = undefined;
+  /** Where ours stands: how many steps it has made, and the delay of the last. */
+  steps = 0;
+  lastDelayMs: number | undefined = undefined;
   timer: Timer | undefined = undefined;
   #errors: unknown[] | undefined = undefined;
 
@@ -71,6 +74,13 @@ export class RetryRun {
     this.retryAfterMs = undefined;
     this.isOpen = false;
     this.isRefused = false;
+  }
+
+  /** Lets the backoff begin anew. */
+  resetBackoff(): void {
+    this.step = undefined;
+    this.steps = 0;
+    this.lastDelayMs = undefined;
   }
 
   /** Keeps the error, which is not the call's last, nor a breaker's refusal. */
