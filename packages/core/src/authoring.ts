@@ -24,6 +24,7 @@ export { nextName } from './internal/names.ts';
 export { parentSignal } from './internal/parent-signal.ts';
 export { rejectSoon } from './internal/reject-soon.ts';
 export { reportOnce } from './internal/report-once.ts';
+export { startingAttempts } from './internal/run.ts';
 export {
   type Failure,
   HELD,

@@ -1,9 +1,6 @@
 import { checkFunction, checkNumber, checkOneOf, checkOptions } from '@fournines/core/authoring';
-import {
-  type ExponentialRule,
-  type Jitter,
-  exponentialDelay,
-} from './internal/exponential-delay.ts';
+import { ExponentialBackoff } from './internal/exponential-backoff.ts';
+import type { ExponentialRule, Jitter } from './internal/exponential-delay.ts';
 
 /** What a backoff is told about the failure that it shall wait after. */
 export interface BackoffContext {
@@ -79,41 +76,15 @@ const JITTERS: readonly Jitter[] = ['full', 'equal', 'decorrelated', 'proportion
  */
 export function exponential(options: ExponentialOptions = {}): Backoff {
   checkOptions('exponential', options, KNOWN);
-  const initial = checkNumber('exponential: initial', options.initial ?? 100, { min: 0 });
+  const { initial = 100, factor = 2, jitter = 'full', random } = options;
+  checkNumber('exponential: initial', initial, { min: 0 });
+  const { max = Math.max(20_000, initial) } = options;
   const rule: ExponentialRule = {
     initial,
-    max: checkNumber('exponential: max', options.max ?? Math.max(20_000, initial), {
-      min: initial,
-    }),
-    factor: checkNumber('exponential: factor', options.factor ?? 2, { min: 1 }),
-    jitter: checkOneOf('exponential: jitter', options.jitter ?? 'full', JITTERS),
+    max: checkNumber('exponential: max', max, { min: initial }),
+    factor: checkNumber('exponential: factor', factor, { min: 1 }),
+    jitter: checkOneOf('exponential: jitter', jitter, JITTERS),
   };
-  if (options.random !== undefined) checkFunction('exponential: random', options.random);
-  const { random } = options;
-  return { next: (context) => new ExponentialStep(rule, random, 0, initial, context) };
-}
-
-class ExponentialStep implements BackoffStep {
-  readonly duration: number;
-  readonly #rule: ExponentialRule;
-  readonly #random: (() => number) | undefined;
-  readonly #step: number;
-
-  constructor(
-    rule: ExponentialRule,
-    random: (() => number) | undefined,
-    step: number,
-    previous: number,
-    context: BackoffContext | undefined,
-  ) {
-    this.#rule = rule;
-    this.#random = random;
-    this.#step = step;
-    const chance = random ?? context?.random ?? Math.random;
-    this.duration = exponentialDelay(rule, step, previous, chance);
-  }
-
-  next(context: BackoffContext): BackoffStep {
-    return new ExponentialStep(this.#rule, this.#random, this.#step + 1, this.duration, context);
-  }
+  if (random !== undefined) checkFunction('exponential: random', random);
+  return new ExponentialBackoff(rule, random);
 }

@@ -25,7 +25,7 @@ export interface HedgeOptions extends CommonOptions {
   readonly maxHedges?: number;
   /** How many hedges all calls together may make; `false` for no limit. Share the retry's. Default: `retryBudget()` of its own. */
   readonly budget?: RetryBudget | false;
-  /** What an error means. One that throws ends the call. Default: `classify` of `@fournines/error-classification`. */
+  /** What an error means. One that throws, or answers with no classification, ends the call. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
 }
 
@@ -54,23 +54,24 @@ export function checkHedgeOptions(options: HedgeOptions): HedgeRules {
       `hedge: idempotent must be true: a hedged call runs more than once, got ${String(options.idempotent)}`,
     );
   }
-  const { delay } = options;
-  const measured = typeof delay === 'number' ? {} : (delay ?? {});
+  const { delay = {}, maxHedges = 1, classify: classifier = classify } = options;
+  const measured = typeof delay === 'number' ? {} : delay;
   checkOptions('hedge: delay', measured, ['quantile', 'warmup']);
+  const { quantile = 0.95, warmup = 100 } = measured;
   return {
     delay:
       typeof delay === 'number'
         ? checkNumber('hedge: delay', delay, { min: 0, infinity: true })
         : undefined,
-    quantile: checkQuantile(measured.quantile ?? 0.95),
-    warmup: checkNumber('hedge: delay.warmup', measured.warmup ?? 100, { min: 1, integer: true }),
-    maxHedges: checkNumber('hedge: maxHedges', options.maxHedges ?? 1, {
+    quantile: checkQuantile(quantile),
+    warmup: checkNumber('hedge: delay.warmup', warmup, { min: 1, integer: true }),
+    maxHedges: checkNumber('hedge: maxHedges', maxHedges, {
       min: 1,
       max: 10,
       integer: true,
     }),
     budget: checkBudget('hedge', options),
-    classify: checkFunction('hedge: classify', options.classify ?? classify),
+    classify: checkFunction('hedge: classify', classifier),
   };
 }
 

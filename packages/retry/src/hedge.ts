@@ -5,16 +5,20 @@ import {
   DeadlineQueue,
   HELD,
   type Outcome,
+  type REFUSED,
   StagedPolicy,
   disposeResult,
+  reportOnce,
   withoutStack,
 } from '@fournines/core/authoring';
 import { type HedgeOptions, type HedgeRules, checkHedgeOptions } from './hedge-options.ts';
 import type { HedgeEvent, HedgePolicy, HedgeSnapshot } from './hedge-policy.ts';
 import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
+import { refusalOf } from './internal/check-call.ts';
 import { askedDelay, classifySafely } from './internal/classify-safely.ts';
 import { HedgeRun } from './internal/hedge-run.ts';
+import { InnerBreakers } from './internal/inner-breakers.ts';
 import { LatencyWindow } from './internal/latency-window.ts';
 import { isLimitRefusal } from './internal/limit-refusal.ts';
 import { isUsedBody } from './internal/used-body.ts';
@@ -36,8 +40,8 @@ const RESOLVED = Promise.resolve();
  * that no repetition can help ends the call. The losers are aborted with a {@link SupersededError}
  * and their results disposed of. When all fail, the caller sees the first attempt's error.
  *
- * Outside of the policies whose work it shall repeat, inside of `retry`. It stops hedging for as
- * long as a breaker further in is open.
+ * Outside of the policies whose work it shall repeat, inside of `retry`. It does not hedge
+ * while a breaker further in is not closed: probes are not doubled.
  *
  * @throws TypeError or RangeError when an option is out of its bounds or unknown.
  */
@@ -54,6 +58,7 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
   readonly #queue: DeadlineQueue;
   readonly #events: ComponentEvents<HedgeEvent> = new ComponentEvents<HedgeEvent>(this, ['hedge']);
   readonly #feed: BudgetFeed | undefined;
+  readonly #breakers: InnerBreakers = new InnerBreakers();
   #pausedUntil = -Infinity;
   #calls = 0;
   #hedges = 0;
@@ -85,9 +90,11 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     };
   }
 
-  enter(attempt: Attempt, index: number): HedgeRun | undefined {
+  enter(attempt: Attempt, index: number): HedgeRun | typeof REFUSED | undefined {
     this.#calls += 1;
     attempt.number = 0;
+    const refusal = refusalOf(attempt);
+    if (refusal !== undefined) return refusal;
     this.#feed?.deposit(attempt, index);
     if (attempt.call?.idempotent === false) return undefined;
     const now = this.clock.now();
@@ -176,7 +183,8 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
       !run.isOver &&
       run.hedges < this.#rules.maxHedges &&
       !run.attempt.isAborted(run.index) &&
-      run.attempt.isRepeatable
+      run.attempt.isRepeatable &&
+      this.#breakers.areClosed(run.attempt, run.index)
     );
   }
 
@@ -205,28 +213,37 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
 
   /** Whether the call goes on after this failure. May start the next attempt. */
   #isSurvivable(run: HedgeRun, error: unknown): boolean {
-    const openFor = breakerRefusal(error);
-    if (openFor !== undefined) {
-      run.isHedgeable = false;
-      this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
-      return true;
-    }
-    // A body that the first attempt sends cannot be sent beside it.
-    if (isLimitRefusal(error) || (isUsedBody(error) && run.hedges > 0)) {
-      run.isHedgeable = false;
-      return true;
-    }
-    const classification = classifySafely('hedge', this.#rules.classify, error);
-    if (classification.retryable === 'no') return false;
+    const patienceMs = this.#patience(run, error);
+    if (patienceMs === undefined) return false;
     if (!this.#mayHedge(run)) return true;
-    const retryAfterMs = askedDelay(classification) ?? 0;
-    if (retryAfterMs > 0) {
-      // The server asks for patience: an attempt that runs already may still win.
-      if (run.live > 0) this.#postpone(run, retryAfterMs);
-      return true;
-    }
-    this.#start(run, 'failure', error);
+    if (patienceMs === 0) this.#start(run, 'failure', error);
+    // The server asks for patience: an attempt that runs already may still win.
+    else if (run.live > 0) this.#postpone(run, patienceMs);
     return true;
+  }
+
+  /** How long the next attempt shall wait after this failure; undefined when none can help, so that the call ends. */
+  #patience(run: HedgeRun, error: unknown): number | undefined {
+    try {
+      const openFor = breakerRefusal(error);
+      if (openFor !== undefined) {
+        this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
+        run.isHedgeable = false;
+        return openFor;
+      }
+      // A body that the first attempt sends cannot be sent beside it.
+      if (isLimitRefusal(error) || (isUsedBody(error) && run.hedges > 0)) {
+        run.isHedgeable = false;
+        return Infinity;
+      }
+      const classification = classifySafely('hedge', this.#rules.classify, error);
+      if (classification.retryable === 'no') return undefined;
+      return askedDelay(classification) ?? 0;
+    } catch (thrown) {
+      // An error, or a classification, that throws when it is read.
+      reportOnce(this.#rules, 'hedge: an error that it read', thrown);
+      return undefined;
+    }
   }
 
   #postpone(run: HedgeRun, retryAfterMs: number): void {

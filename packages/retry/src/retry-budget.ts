@@ -35,12 +35,10 @@ export interface RetryBudgetOptions {
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   checkOptions('retryBudget', options, ['ratio', 'minPerSecond', 'ttl', 'clock']);
-  const ratio = checkNumber('retryBudget: ratio', options.ratio ?? 0.2, { min: 0, max: 1_000 });
-  const minPerSecond = checkNumber('retryBudget: minPerSecond', options.minPerSecond ?? 10, {
-    min: 0,
-    max: 1_000_000,
-  });
-  const ttl = checkNumber('retryBudget: ttl', options.ttl ?? 10_000, { min: 1_000, max: 60_000 });
+  const { ratio = 0.2, minPerSecond = 10, ttl = 10_000 } = options;
+  checkNumber('retryBudget: ratio', ratio, { min: 0, max: 1_000 });
+  checkNumber('retryBudget: minPerSecond', minPerSecond, { min: 0, max: 1_000_000 });
+  checkNumber('retryBudget: ttl', ttl, { min: 1_000, max: 60_000 });
   const window = new BudgetWindow(ratio, minPerSecond, ttl);
   return new WindowedBudget(window, options.clock ?? systemClock);
 }

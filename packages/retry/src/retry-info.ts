@@ -2,9 +2,9 @@ import type { GiveUpReason } from './retry-policy.ts';
 
 /** What a retry policy did before it gave up with an error. */
 export interface RetryInfo {
-  /** How many times the function was tried, the first included. */
+  /** How many attempts were made, the first included. One that an open breaker further in refused is none. */
   readonly attempts: number;
-  /** What the attempts failed with, in order: the last ten at most. */
+  /** What the attempts failed with, in order: the last ten at most. Of a breaker's refusals, only one that ended the call. */
   readonly errors: readonly unknown[];
   /** How long it waited between them, in milliseconds. */
   readonly totalDelayMs: number;

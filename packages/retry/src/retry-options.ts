@@ -45,9 +45,9 @@ export interface RetryOptions extends CommonOptions {
     error: unknown,
     decision: RetryDecision,
   ) => boolean | PromiseLike<boolean>;
-  /** What an error means. One that throws does not retry. Default: `classify` of `@fournines/error-classification`. */
+  /** What an error means. One that throws, or answers with no classification, does not retry. Default: `classify` of `@fournines/error-classification`. */
   readonly classify?: Classifier;
-  /** Whether a returned value is a failure: retried when the call is idempotent; the last one is returned. Default: none is. */
+  /** Whether a returned value is a failure: retried when the call is idempotent; the last one is returned. It must not be async. Default: none is. */
   readonly isFailure?: (value: unknown) => boolean;
   /** A filter of cockatiel (`handleWhen(…)`): what it accepts is retried. It stands for `classify`, `isFailure`, `shouldRetry` and the idempotency check. */
   readonly handle?: OutcomeFilter;
@@ -55,7 +55,7 @@ export interface RetryOptions extends CommonOptions {
   readonly budget?: RetryBudget | false;
   /** The longest delay that a server may ask for, in milliseconds, >= 0; Infinity is allowed. A longer one is given up on, never shortened. Default 30 000. */
   readonly maxServerDelay?: number;
-  /** The least time that an attempt needs before the deadline, in milliseconds, >= 0. Default 0. */
+  /** The least time that an attempt, the first too, needs before the deadline, in milliseconds, >= 0. Default 0. */
   readonly minAttemptTime?: number;
   /** Whether the process may end while a call waits to be retried. Default false. */
   readonly unref?: boolean;
@@ -103,10 +103,11 @@ export interface RetryRules {
  */
 export function checkRetryOptions(options: RetryOptions): RetryRules {
   checkOptions('retry', options, KNOWN);
-  const { shouldRetry, isFailure, handle, unref, random } = options;
+  const { maxAttempts = 3, backoff = exponential(), idempotent = false, shouldRetry } = options;
+  const { classify: classifier = classify, isFailure, handle, random = Math.random } = options;
+  const { maxServerDelay = 30_000, minAttemptTime = 0, unref = false } = options;
   if (shouldRetry !== undefined) checkFunction('retry: shouldRetry', shouldRetry);
   if (isFailure !== undefined) checkFunction('retry: isFailure', isFailure);
-  if (random !== undefined) checkFunction('retry: random', random);
   if (handle !== undefined) {
     checkOutcomeFilter('retry: handle', handle);
     const other = (['classify', 'isFailure', 'shouldRetry'] as const).find(
@@ -117,25 +118,25 @@ export function checkRetryOptions(options: RetryOptions): RetryRules {
     }
   }
   return {
-    maxAttempts: checkNumber('retry: maxAttempts', options.maxAttempts ?? 3, {
+    maxAttempts: checkNumber('retry: maxAttempts', maxAttempts, {
       min: 1,
       integer: true,
       infinity: true,
     }),
-    backoff: checkBackoff(options.backoff ?? exponential()),
-    idempotent: checkBoolean('retry: idempotent', options.idempotent ?? false),
+    backoff: checkBackoff(backoff),
+    idempotent: checkBoolean('retry: idempotent', idempotent),
     shouldRetry,
-    classify: checkFunction('retry: classify', options.classify ?? classify),
+    classify: checkFunction('retry: classify', classifier),
     isFailure,
     handle: handle?.options,
     budget: checkBudget('retry', options),
-    maxServerDelay: checkNumber('retry: maxServerDelay', options.maxServerDelay ?? 30_000, {
+    maxServerDelay: checkNumber('retry: maxServerDelay', maxServerDelay, {
       min: 0,
       infinity: true,
     }),
-    minAttemptTime: checkNumber('retry: minAttemptTime', options.minAttemptTime ?? 0, { min: 0 }),
-    unref: checkBoolean('retry: unref', unref ?? false),
-    random: random ?? Math.random,
+    minAttemptTime: checkNumber('retry: minAttemptTime', minAttemptTime, { min: 0 }),
+    unref: checkBoolean('retry: unref', unref),
+    random: checkFunction('retry: random', random),
   };
 }
 

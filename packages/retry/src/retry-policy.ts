@@ -14,7 +14,7 @@ export interface RetryContext extends CallContext {
  * - `not-idempotent`: it is unknown whether the try took effect, and the call is not idempotent.
  * - `consumed`: part of the result was handed out, or the body of the request is used up.
  * - `attempts`: `maxAttempts` were made.
- * - `deadline`: the delay leaves no time for another attempt.
+ * - `deadline`: the delay leaves, or the wait left, no time for another attempt; or there was too little for the first.
  * - `server-delay`: the server asks for more patience than `maxServerDelay`.
  * - `breaker`: a circuit is open for longer than there is time, or nothing says how much there is.
  * - `budget`: the retry budget is used up.
@@ -48,7 +48,7 @@ export interface GiveUpEvent extends ComponentEvent {
   readonly type: 'give-up';
   /** Why. */
   readonly reason: GiveUpReason;
-  /** How many attempts were made. */
+  /** How many attempts were made. One that an open breaker further in refused is none. */
   readonly attempts: number;
   /** How long the server or the breaker asked to wait, in milliseconds, where it did. */
   readonly retryAfterMs?: number;
@@ -63,7 +63,7 @@ export interface RetrySnapshot extends Snapshot {
     readonly calls: number;
     /** Attempts of them, the first ones included. */
     readonly attempts: number;
-    /** Attempts after the first. */
+    /** Attempts after the first, those included that a breaker refused. */
     readonly retries: number;
     /** Calls that went well after a retry. */
     readonly recovered: number;

@@ -1,19 +1,17 @@
-import type { CallOptions, Event } from '@fournines/core';
+import { DeadlineExceededError, type Event } from '@fournines/core';
 import {
   type Attempt,
   ComponentEvents,
   HELD,
+  type REFUSED,
   StagedPolicy,
   disposeResult,
-  reportOnce,
+  withoutStack,
 } from '@fournines/core/authoring';
-import type { Classification } from '@fournines/error-classification';
-import { askedDelay, classifySafely } from './internal/classify-safely.ts';
-import { breakerRefusal } from './internal/breaker-refusal.ts';
 import { BudgetFeed } from './internal/budget-feed.ts';
-import { type DelaySource, objection, spreadDelay } from './internal/delay-plan.ts';
-import { type Failure, RetryBackoffContext, RetryRun } from './internal/retry-run.ts';
-import { isUsedBody } from './internal/used-body.ts';
+import { refusalOf } from './internal/check-call.ts';
+import { RetryJudge } from './internal/retry-judge.ts';
+import { RetryRun } from './internal/retry-run.ts';
 import { type RetryOptions, type RetryRules, checkRetryOptions } from './retry-options.ts';
 import type {
   GiveUpEvent,
@@ -23,9 +21,6 @@ import type {
   RetryPolicy,
   RetrySnapshot,
 } from './retry-policy.ts';
-
-/** The wait when a backoff throws or returns no usable delay. */
-const SAFE_DELAY_MS = 30_000;
 
 const RESOLVED = Promise.resolve();
 
@@ -49,6 +44,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   readonly observesSuccess: boolean;
   readonly watchesCaller = false;
   readonly #rules: RetryRules;
+  readonly #judge: RetryJudge;
   readonly #events: ComponentEvents<RetryEvent | GiveUpEvent> = new ComponentEvents<
     RetryEvent | GiveUpEvent
   >(this, ['retry', 'give-up']);
@@ -75,6 +71,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   constructor(options: RetryOptions, rules: RetryRules) {
     super('retry', options);
     this.#rules = rules;
+    this.#judge = new RetryJudge(rules);
     this.#feed = rules.budget === undefined ? undefined : new BudgetFeed(rules.budget);
     this.observesSuccess = rules.isFailure !== undefined || rules.handle !== undefined;
   }
@@ -99,10 +96,17 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return this.#rules.budget;
   }
 
-  enter(attempt: Attempt, index: number): undefined {
+  enter(attempt: Attempt, index: number): typeof REFUSED | undefined {
     this.#calls += 1;
     attempt.number = 0;
+    const refusal = refusalOf(attempt);
+    if (refusal !== undefined) return refusal;
     this.#feed?.deposit(attempt, index);
+    if (this.#rules.minAttemptTime === 0 || !this.#judge.isTooLate(attempt, index))
+      return undefined;
+    const error = this.#outOfTime();
+    this.#announce('deadline', 0, error, undefined);
+    return attempt.refuse(error);
   }
 
   success(
@@ -112,8 +116,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     index: number,
   ): undefined | typeof HELD {
     const former = token as RetryRun | undefined;
-    const verdict = this.observesSuccess ? this.#isFailure(value) : false;
-    if (verdict === false) {
+    const isFailure = this.observesSuccess ? this.#judge.isFailure(value) : false;
+    if (isFailure === false) {
       if (former !== undefined) {
         former.state = 'over';
         this.#recovered += 1;
@@ -121,14 +125,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       return undefined;
     }
     const run = former ?? this.#startRun(attempt, index);
-    const failure: Failure = { isValue: true, value };
-    let reason: GiveUpReason | undefined;
-    if (run.isAborted) reason = 'aborted';
-    else if (verdict === 'unknown') reason = 'not-retryable';
-    else if (this.#rules.handle === undefined && !this.#isIdempotent(attempt.call)) {
-      reason = 'not-idempotent';
-    }
-    return this.#goOn(run, failure, undefined, reason) ? HELD : undefined;
+    run.fail(true, value);
+    return this.#goOn(run, this.#judge.ofValue(run, isFailure)) ? HELD : undefined;
   }
 
   failure(
@@ -136,20 +134,22 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     token: unknown,
     attempt: Attempt,
     index: number,
+    via: Attempt,
   ): undefined | typeof HELD {
     const run = (token as RetryRun | undefined) ?? this.#startRun(attempt, index);
-    const failure: Failure = { isValue: false, error };
+    run.fail(false, error);
     if (run.isAborted) {
-      this.#giveUp(run, failure, 'aborted', undefined);
+      this.#giveUp(run, 'aborted');
       return undefined;
     }
-    const classification = this.#classify(error);
-    const verdict = this.#judge(run, error, classification);
+    const verdict = this.#judge.ofError(run, via);
+    // What a breaker refused was never sent.
+    if (run.isRefused) this.#refund(run);
     if (verdict instanceof Promise) {
-      this.#await(run, failure, classification, verdict);
+      this.#await(run, verdict);
       return HELD;
     }
-    return this.#goOn(run, failure, classification, verdict) ? HELD : undefined;
+    return this.#goOn(run, verdict) ? HELD : undefined;
   }
 
   /** The caller's abort, or that of a policy further out: a wait ends at once. */
@@ -164,154 +164,30 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     return run;
   }
 
-  #isIdempotent(call: CallOptions | undefined): boolean {
-    return call?.idempotent ?? this.#rules.idempotent;
-  }
-
-  /** `unknown`: the user's function threw, so it is a failure that is not retried. */
-  #isFailure(value: unknown): boolean | 'unknown' {
-    const { isFailure, handle } = this.#rules;
-    const judge = isFailure ?? handle?.resultFilter;
-    if (judge === undefined) return false;
-    try {
-      return judge(value) === true;
-    } catch (thrown) {
-      reportOnce(judge, handle === undefined ? 'retry: isFailure' : 'retry: handle', thrown);
-      return 'unknown';
-    }
-  }
-
-  #classify(error: unknown): Classification {
-    return classifySafely('retry', this.#rules.classify, error);
-  }
-
-  /** The reason why an error as such is not retried, if there is one. */
-  #judge(
-    run: RetryRun,
-    error: unknown,
-    classification: Classification,
-  ): GiveUpReason | undefined | Promise<GiveUpReason | undefined> {
-    const { handle, shouldRetry } = this.#rules;
-    if (handle !== undefined) {
-      try {
-        return handle.errorFilter(error) === true ? undefined : 'not-retryable';
-      } catch (thrown) {
-        reportOnce(handle.errorFilter, 'retry: handle', thrown);
-        return 'not-retryable';
-      }
-    }
-    const idempotent = this.#isIdempotent(run.attempt.call);
-    if (shouldRetry !== undefined) {
-      try {
-        const { number: attempt } = run;
-        const { call } = run.attempt;
-        const wish = shouldRetry(error, { attempt, classification, idempotent, call });
-        return typeof wish === 'boolean' ? reasonOf(wish) : this.#wishOf(shouldRetry, wish);
-      } catch (thrown) {
-        reportOnce(shouldRetry, 'retry: shouldRetry', thrown);
-        return 'not-retryable';
-      }
-    }
-    if (classification.retryable === 'no') return 'not-retryable';
-    return classification.retryable === 'yes' || idempotent ? undefined : 'not-idempotent';
-  }
-
-  async #wishOf(
-    shouldRetry: object,
-    wish: PromiseLike<boolean>,
-  ): Promise<GiveUpReason | undefined> {
-    try {
-      return reasonOf(await wish);
-    } catch (thrown) {
-      reportOnce(shouldRetry, 'retry: shouldRetry', thrown);
-      return 'not-retryable';
-    }
-  }
-
-  #await(
-    run: RetryRun,
-    failure: Failure,
-    classification: Classification,
-    verdict: Promise<GiveUpReason | undefined>,
-  ): void {
+  #await(run: RetryRun, verdict: Promise<GiveUpReason | undefined>): void {
     run.state = 'deciding';
     run.attempt.watchCaller();
     void verdict.then((reason) => {
       if (run.state !== 'deciding') return;
       run.state = 'running';
-      if (!this.#goOn(run, failure, classification, reason)) settle(run, failure);
+      if (!this.#goOn(run, reason)) run.release();
     });
   }
 
-  /** Plans the next attempt. Returns whether there will be one; otherwise it has been given up. */
-  #goOn(
-    run: RetryRun,
-    failure: Failure,
-    classification: Classification | undefined,
-    refused: GiveUpReason | undefined,
-  ): boolean {
-    const rules = this.#rules;
-    let reason = refused;
-    if (reason === undefined && !isRepeatable(run, failure)) reason = 'consumed';
-    if (reason === undefined && run.number + 1 >= rules.maxAttempts) reason = 'attempts';
-
-    const openFor = classification === undefined ? undefined : breakerRefusal(classification.error);
-    const asked = openFor ?? askedDelay(classification);
-    if (reason !== undefined) {
-      this.#giveUp(run, failure, reason, asked);
-      return false;
-    }
-
-    const bounds = {
-      remainingMs: run.attempt.deadlineOutside(run.index)?.remainingMs,
-      minAttemptTime: rules.minAttemptTime,
-      maxServerDelay: rules.maxServerDelay,
-    };
-    const source = sourceOf(openFor, asked);
-    let delayMs = asked ?? 0;
-    // A breaker that probes at once says 0: its clients come back by their own backoff.
-    if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, failure, source);
-    else run.step = undefined;
-    reason = objection(source, delayMs, bounds);
-    if (reason === undefined && rules.budget?.tryWithdraw() === false) reason = 'budget';
-    if (reason !== undefined) {
-      this.#giveUp(run, failure, reason, asked);
-      return false;
-    }
-    if (source !== 'backoff') delayMs = spreadDelay(delayMs, bounds, rules.random);
-    this.#wait(run, failure, classification, delayMs);
-    return true;
+  /** Returns whether there will be another attempt; otherwise the call has been given up. */
+  #goOn(run: RetryRun, refused: GiveUpReason | undefined): boolean {
+    const reason = refused ?? this.#judge.plan(run);
+    if (reason === undefined) this.#wait(run);
+    else this.#giveUp(run, reason);
+    return reason === undefined;
   }
 
-  /** The policy's own delay. A server that asks for none gets its retry at once. */
-  #backOff(run: RetryRun, failure: Failure, source: DelaySource): number {
-    if (source === 'server') return 0;
-    const { backoff, random } = this.#rules;
-    try {
-      const context = new RetryBackoffContext(run, failure, random);
-      const step = (run.step ?? backoff).next(context);
-      run.step = step;
-      const { duration } = step;
-      if (typeof duration === 'number' && duration >= 0 && duration < Infinity) return duration;
-      throw new RangeError(
-        `its duration must be a number >= 0 and finite, got ${String(duration)}`,
-      );
-    } catch (thrown) {
-      reportOnce(backoff, 'retry: backoff', thrown);
-      return SAFE_DELAY_MS;
-    }
-  }
-
-  #wait(
-    run: RetryRun,
-    failure: Failure,
-    classification: Classification | undefined,
-    delayMs: number,
-  ): void {
+  #wait(run: RetryRun): void {
+    const { delayMs } = run;
     run.state = 'waiting';
     run.totalDelayMs += delayMs;
-    if (failure.isValue) disposeResult(failure.value);
-    else run.keepError(failure.error);
+    if (run.isValue) disposeResult(run.outcome);
+    else run.keepError();
     if (delayMs > 0) run.attempt.watchCaller();
     if (this.#events.wants('retry')) {
       this.#events.emit({
@@ -319,8 +195,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
         at: this.clock.now(),
         attempt: run.number,
         delayMs,
-        error: failure.isValue ? undefined : failure.error,
-        classification,
+        error: run.error,
+        classification: run.classification,
       });
     }
     if (delayMs === 0) {
@@ -339,9 +215,22 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     run.timer = this.clock.setTimeout(() => {
       const left = until - this.clock.now();
       if (left > 0) this.#arm(run, until, left);
-      else run.attempt.inContext(() => this.#repeat(run));
+      else run.attempt.inContext(() => this.#wake(run));
     }, Math.ceil(ms));
     if (this.#rules.unref) run.timer.unref();
+  }
+
+  /** The wait is over. It may have taken longer than it should: the deadline is looked at again. */
+  #wake(run: RetryRun): void {
+    const isTooLate = run.state === 'waiting' && this.#judge.isTooLate(run.attempt, run.index);
+    if (!isTooLate || run.isAborted) {
+      this.#repeat(run);
+      return;
+    }
+    this.#refund(run);
+    // A value has been let go of when the wait began.
+    const error = run.isValue ? this.#outOfTime() : run.outcome;
+    this.#end(run, error, 'deadline');
   }
 
   #repeat(run: RetryRun): void {
@@ -352,7 +241,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
       return;
     }
     run.state = 'running';
-    run.number += 1;
+    run.number = run.attempts;
     this.#retries += 1;
     run.isStarting = true;
     run.attempt.repeat(run.index, run.number);
@@ -362,56 +251,47 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   /** Ends a call that was aborted while nothing ran. */
   #abandon(run: RetryRun, reason: unknown): void {
     run.timer?.cancel();
-    if (run.state === 'waiting') this.#rules.budget?.refund();
-    this.#announce(run, reason, 'aborted', undefined);
-    run.attempt.fail(run.index, reason);
+    if (run.state === 'waiting') this.#refund(run);
+    else run.keepError();
+    run.retryAfterMs = undefined;
+    this.#end(run, reason, 'aborted');
   }
 
-  #giveUp(
-    run: RetryRun,
-    failure: Failure,
-    reason: GiveUpReason,
-    retryAfterMs: number | undefined,
-  ): void {
-    this.#announce(run, failure.isValue ? undefined : failure.error, reason, retryAfterMs);
+  #end(run: RetryRun, error: unknown, reason: GiveUpReason): void {
+    run.end(error, false, reason);
+    this.#announce(reason, run.attempts, error, run.retryAfterMs);
+    run.attempt.fail(run.index, error);
+  }
+
+  #giveUp(run: RetryRun, reason: GiveUpReason): void {
+    run.end(run.error, true, reason);
+    this.#announce(reason, run.attempts, run.error, run.retryAfterMs);
+  }
+
+  #refund(run: RetryRun): void {
+    if (run.isPaid) this.#rules.budget?.refund();
+    run.isPaid = false;
+  }
+
+  #outOfTime(): DeadlineExceededError {
+    return withoutStack(() => new DeadlineExceededError(this.name));
   }
 
   #announce(
-    run: RetryRun,
-    error: unknown,
     reason: GiveUpReason,
+    attempts: number,
+    error: unknown,
     retryAfterMs: number | undefined,
   ): void {
     this.#gaveUp[reason] += 1;
-    run.end(error, reason, retryAfterMs);
-    if (this.#events.wants('give-up')) {
-      this.#events.emit({
-        type: 'give-up',
-        at: this.clock.now(),
-        reason,
-        attempts: run.number + 1,
-        ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
-        error,
-      });
-    }
+    if (!this.#events.wants('give-up')) return;
+    this.#events.emit({
+      type: 'give-up',
+      at: this.clock.now(),
+      reason,
+      attempts,
+      ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
+      error,
+    });
   }
-}
-
-function reasonOf(wish: unknown): GiveUpReason | undefined {
-  return wish === true ? undefined : 'not-retryable';
-}
-
-function sourceOf(openFor: number | undefined, asked: number | undefined): DelaySource {
-  if (openFor !== undefined) return 'breaker';
-  return asked === undefined ? 'backoff' : 'server';
-}
-
-function isRepeatable(run: RetryRun, failure: Failure): boolean {
-  return run.attempt.isRepeatable && (failure.isValue || !isUsedBody(failure.error));
-}
-
-/** Carries on outward what was held while an asynchronous `shouldRetry` decided. */
-function settle(run: RetryRun, failure: Failure): void {
-  if (failure.isValue) run.attempt.succeed(run.index, failure.value);
-  else run.attempt.fail(run.index, failure.error);
 }

@@ -95,6 +95,10 @@ test.each([
     { jitter: 'some' as Jitter },
     "exponential: jitter must be one of 'full', 'equal', 'decorrelated', 'proportional', 'none', got 'some'",
   ],
+  ...['initial', 'max', 'factor', 'jitter', 'random'].map((option): [object, string] => [
+    { [option]: null },
+    `exponential: ${option} must be`,
+  ]),
 ])('%j is refused', (options, message) => {
   expect(() => exponential(options)).toThrow(message);
 });

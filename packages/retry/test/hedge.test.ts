@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import {
   BrokenCircuitError,
   LimitRejectedError,
@@ -8,7 +9,7 @@ import {
   stream,
 } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
-import { noop, wrap } from 'cockatiel';
+import { bulkhead, noop, wrap } from 'cockatiel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   type HedgeEvent,
@@ -149,6 +150,37 @@ describe('when a hedge starts', () => {
     expect(policy.snapshot().gauges).toEqual({});
   });
 
+  test('a measured delay is at least 1 ms', async () => {
+    const { policy } = watched({ delay: { quantile: 0.5, warmup: 1 } });
+    await policy.execute(() => 1);
+    expect(policy.snapshot().gauges.delayMs).toBe(1);
+  });
+
+  test('a first attempt that was superseded is measured too, one that failed is not', async () => {
+    const { clock, policy } = watched({ delay: { quantile: 0.99, warmup: 1 } });
+    const failed = manual();
+    const call = policy.execute(failed.fn);
+    failed.at(0).reject(refused());
+    await clock.advance(50);
+    failed.at(1).resolve('hedge');
+    await expect(call).resolves.toBe('hedge');
+    expect(policy.snapshot().gauges).toEqual({});
+
+    const quick = manual();
+    const first = policy.execute(quick.fn);
+    await clock.advance(10);
+    quick.at(0).resolve(1);
+    await first;
+    await clock.advance(1_000);
+    const slow = manual();
+    const second = policy.execute(slow.fn);
+    await clock.advance(100);
+    slow.at(1).resolve('hedge');
+    await second;
+    await clock.advance(1_000);
+    expect(policy.snapshot().gauges.delayMs).toBeGreaterThanOrEqual(100);
+  });
+
   test('not while the budget is empty: the original goes on', async () => {
     const clock = manualClock();
     const budget = retryBudget({ ratio: 0, minPerSecond: 0, clock });
@@ -257,6 +289,23 @@ describe('who wins', () => {
     expect(released.toSorted()).toEqual(['asyncDispose', 'body', 'dispose']);
   });
 
+  test('a loser that is a Node stream is destroyed, and its end disturbs nobody', async () => {
+    const { clock, policy } = watched();
+    const { fn, at } = manual();
+    const call = policy.execute(fn);
+    await clock.advance(100);
+    at(1).resolve('won');
+    await call;
+    const body = new Readable({
+      read: () => {},
+      destroy: (_error, done) => done(new Error('cut off')),
+    });
+    at(0).resolve({ body });
+    await clock.advance(0);
+    expect(body.destroyed).toBe(true);
+    expect(body.listenerCount('error')).toBe(1);
+  });
+
   test('a disposal that fails is nobody’s business', async () => {
     const { clock, policy } = watched({ maxHedges: 2 });
     const { fn, at } = manual();
@@ -334,6 +383,21 @@ describe('failures', () => {
     expect(attempts).toHaveLength(3);
     at(2).resolve('third');
     await expect(call).resolves.toBe('third');
+  });
+
+  test('but never to before the delay', async () => {
+    const { clock, policy } = watched({ maxHedges: 2 });
+    const { fn, attempts, at } = manual();
+    const call = policy.execute(fn);
+    await clock.advance(100);
+    const headers = { 'retry-after-ms': '20' };
+    at(1).reject(Object.assign(new Error('busy'), { status: 429, headers }));
+    await clock.advance(99);
+    expect(attempts).toHaveLength(2);
+    await clock.advance(1);
+    expect(attempts).toHaveLength(3);
+    at(2).resolve(1);
+    await call;
   });
 
   test('a used-up body does not end the attempt that sends it', async () => {
@@ -423,6 +487,39 @@ describe('a breaker or a limiter further in', () => {
     gate.refuse(true);
     await expect(compose(policy, gate.policy).execute(() => 1)).rejects.toThrow('open');
     expect(hedges).toEqual([]);
+  });
+
+  test('a refusal of the breaker pauses hedging for 30 s at most: it may be closed by hand', async () => {
+    const { clock, policy, hedges } = watched();
+    const gate = refusing(
+      () => new BrokenCircuitError('db', { state: 'open', retryAfterMs: 600_000 }),
+    );
+    const chain = compose(policy, gate.policy);
+    gate.refuse(true);
+    await expect(chain.execute(() => 1)).rejects.toThrow('open');
+    gate.refuse(false);
+    for (const [wait, expected] of [
+      [29_000, 0],
+      [1_000, 1],
+    ] as const) {
+      await clock.advance(wait);
+      const { fn, at } = manual();
+      const call = chain.execute(fn);
+      await clock.advance(100);
+      at(0).resolve(1);
+      await call;
+      expect(hedges).toHaveLength(expected);
+    }
+  });
+
+  test("so does a refusal of cockatiel's bulkhead for its call, as a limiter's", async () => {
+    const { clock, policy, hedges } = watched({ maxHedges: 3 });
+    const { fn, at } = manual();
+    const call = compose(policy, bulkhead(1)).execute(fn);
+    await clock.advance(1_000);
+    expect(hedges).toHaveLength(1);
+    at(0).resolve('original');
+    await expect(call).resolves.toBe('original');
   });
 
   test('a refusal of a limiter stops hedging for this call', async () => {
@@ -532,6 +629,20 @@ describe('options', () => {
     [
       { idempotent: true, delay: { warmup: 0 } },
       'hedge: delay.warmup must be an integer >= 1, got 0',
+    ],
+    [{ idempotent: true, delay: null }, 'hedge: delay: options must be an object, got null'],
+    [
+      { idempotent: true, maxHedges: null },
+      'hedge: maxHedges must be an integer >= 1 and <= 10, got null',
+    ],
+    [{ idempotent: true, classify: null }, 'hedge: classify must be a function, got null'],
+    [
+      { idempotent: true, delay: { warmup: null } },
+      'hedge: delay.warmup must be an integer >= 1, got null',
+    ],
+    [
+      { idempotent: true, delay: { quantile: null } },
+      'hedge: delay.quantile must be > 0 and <= 1, got null',
     ],
     [{ idempotent: true, delay: { percentile: 1 } }, "hedge: delay: unknown option 'percentile'"],
     [

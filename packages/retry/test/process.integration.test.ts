@@ -69,3 +69,31 @@ test('attempts without end keep memory flat', async () => {
   );
   expect({ code, output }).toEqual({ code: 0, output: 'flat' });
 }, 30_000);
+
+test('hedged calls without end on one signal keep memory flat', async () => {
+  const { code, output } = await run(
+    `
+    import { getEventListeners } from 'node:events';
+    import { hedge } from '${PACKAGE}';
+    const policy = hedge({ idempotent: true, delay: 0, budget: false });
+    const { signal } = new AbortController();
+    const call = () => policy.execute(async ({ attempt, signal }) => {
+      await Promise.resolve();
+      if (attempt === 0) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return attempt;
+    }, signal);
+    const heapAfter = async (calls) => {
+      for (let i = 0; i < calls; i++) await call();
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const early = await heapAfter(5_000);
+    const late = await heapAfter(40_000);
+    const listeners = getEventListeners(signal, 'abort').length;
+    const { hedges, won } = policy.snapshot().counts;
+    const grown = late - early;
+    console.log(hedges, won, listeners, grown < 1_000_000 ? 'flat' : 'grew by ' + grown);`,
+    '--expose-gc',
+  );
+  expect({ code, output }).toEqual({ code: 0, output: '45000 45000 0 flat' });
+}, 30_000);

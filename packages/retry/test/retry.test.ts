@@ -2,9 +2,11 @@ import { getEventListeners } from 'node:events';
 import {
   BrokenCircuitError,
   type Clock,
+  DeadlineExceededError,
   TimeoutError,
   compose,
   deadline,
+  definePolicy,
   stream,
 } from '@fournines/core';
 import { manualClock, seededRandom } from '@fournines/core/testing';
@@ -18,6 +20,7 @@ import {
 } from 'cockatiel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
+  type BackoffStep,
   type GiveUpEvent,
   type RetryEvent,
   type RetryOptions,
@@ -372,7 +375,11 @@ describe('abort', () => {
     const second = new AbortController();
     atOnce.policy.onRetry(() => second.abort(reason));
     await expect(atOnce.policy.execute(failing(refused()), second.signal)).rejects.toBe(reason);
-    expect(atOnce.giveUps).toMatchObject([{ reason: 'aborted' }]);
+    expect(atOnce.giveUps).toMatchObject([{ reason: 'aborted', attempts: 1 }]);
+    expect(atOnce.policy.snapshot()).toMatchObject({
+      counts: { attempts: 1, retries: 0 },
+      gauges: { budget: 100 },
+    });
   });
 
   test('10 000 calls on one signal leave no listener', async () => {
@@ -433,6 +440,47 @@ describe('delays', () => {
     expect(new Set(first).size).toBe(4);
     expect(second).toEqual(first);
   });
+
+  test.each(['full', 'equal', 'decorrelated', 'proportional', 'none'] as const)(
+    "waits as exponential's own steps say, with jitter %s, and reports chance that throws",
+    async (jitter) => {
+      const backoff = exponential({ initial: 100, max: 1_000, jitter });
+      const random = seededRandom(7);
+      const context = {
+        attempt: 1,
+        signal: new AbortController().signal,
+        result: { error: 1 },
+        random,
+      };
+      const expected: number[] = [];
+      let step: BackoffStep | undefined;
+      for (let i = 0; i < 6; i++) {
+        step = (step ?? backoff).next(context);
+        expected.push(step.duration);
+      }
+      const { clock, policy, retries } = watched({
+        backoff,
+        maxAttempts: 7,
+        random: seededRandom(7),
+      });
+      const call = policy.execute(failing(...Array.from({ length: 6 }, refused)));
+      await clock.advance(10_000);
+      await expect(call).resolves.toBe('ok');
+      expect(retries.map(({ delayMs }) => delayMs)).toEqual(expected);
+
+      vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const unlucky = watched({
+        backoff: exponential({ jitter }),
+        random: () => {
+          throw new Error('bug');
+        },
+      });
+      const other = unlucky.policy.execute(failing(refused()));
+      await unlucky.clock.advance(30_000);
+      await expect(other).resolves.toBe('ok');
+      expect(unlucky.retries).toMatchObject([{ delayMs: jitter === 'none' ? 100 : 30_000 }]);
+    },
+  );
 
   test("cockatiel's backoffs are accepted", async () => {
     const exponentialOne = watched({
@@ -544,6 +592,13 @@ describe('server delays', () => {
     expect(retries.map(({ delayMs }) => Math.floor(delayMs / 100))).toEqual([1, 10, 1]);
   });
 
+  test('one as long as maxServerDelay is waited for', async () => {
+    const { clock, policy } = watched({ maxServerDelay: 5_000 });
+    const call = policy.execute(failing(limited(5)));
+    await clock.advance(5_500);
+    await expect(call).resolves.toBe('ok');
+  });
+
   test('one longer than maxServerDelay is given up on, and exposed', async () => {
     const { policy, giveUps } = watched();
     const error = limited(31);
@@ -576,6 +631,62 @@ describe('deadlines', () => {
     const call = policy.execute(failing(refused()), long.signal);
     await clock.advance(100);
     await expect(call).resolves.toBe('ok');
+  });
+
+  test('minAttemptTime is looked at again when the wait took longer than it should', async () => {
+    const options = { backoff: exponential({ initial: 10, jitter: 'none' }), minAttemptTime: 100 };
+    for (const isLate of [false, true]) {
+      const { clock, policy, giveUps } = watched(options as RetryOptions);
+      const budget = policy.snapshot().gauges.budget;
+      using scope = deadline(150, undefined, { clock });
+      const error = refused();
+      const fn = failing(error);
+      const call = policy.execute(fn, scope.signal);
+      call.catch(() => {});
+      await clock.advance(0);
+      // A stalled event loop: the clock has gone on before the timer fires.
+      const now = clock.now.bind(clock);
+      if (isLate) vi.spyOn(clock, 'now').mockImplementation(() => now() + 60);
+      await clock.advance(10);
+      expect(clock.timers).toBe(1);
+      if (isLate) {
+        await expect(call).rejects.toBe(error);
+        expect(fn.calls).toBe(1);
+        expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 1, error }]);
+        expect(policy.snapshot().gauges.budget).toBe(budget);
+        expect(retryInfo(error)).toMatchObject({ attempts: 1, errors: [error], totalDelayMs: 10 });
+      } else await expect(call).resolves.toBe('ok');
+    }
+  });
+
+  test('a deadline that passed during the wait ends it too; a value that was let go of is not handed out', async () => {
+    const { clock, policy, giveUps } = watched({
+      backoff: exponential({ initial: 10, jitter: 'none' }),
+      idempotent: true,
+      isFailure: () => true,
+    });
+    using scope = deadline(150, undefined, { clock });
+    const fn = vi.fn<() => number>(() => 500);
+    const call = policy.execute(fn, scope.signal);
+    call.catch(() => {});
+    await clock.advance(0);
+    const now = clock.now.bind(clock);
+    vi.spyOn(clock, 'now').mockImplementation(() => now() + 140);
+    await clock.advance(10);
+    await expect(call).rejects.toThrow(DeadlineExceededError);
+    expect(fn).toHaveBeenCalledTimes(1);
+    expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 1 }]);
+  });
+
+  test('minAttemptTime must be left for the first attempt too', async () => {
+    const { clock, policy, giveUps } = watched({ minAttemptTime: 100 });
+    const fn = failing();
+    using short = deadline(99, undefined, { clock });
+    await expect(policy.execute(fn, short.signal)).rejects.toThrow(DeadlineExceededError);
+    expect(fn.calls).toBe(0);
+    expect(giveUps).toMatchObject([{ reason: 'deadline', attempts: 0 }]);
+    using long = deadline(100, undefined, { clock });
+    await expect(policy.execute(fn, long.signal)).resolves.toBe('ok');
   });
 
   test("a server's delay is lengthened only where there is room", async () => {
@@ -636,6 +747,103 @@ describe('an open breaker', () => {
     await clock.advance(100);
     await expect(call).resolves.toBe('ok');
     expect(retries[0]?.delayMs).toBeGreaterThanOrEqual(80);
+  });
+
+  /** A policy that fails with each error in turn, then lets everything through. */
+  const gate = (...errors: unknown[]) =>
+    definePolicy({
+      kind: 'gate',
+      enter: () => {
+        if (errors.length > 0) throw errors.shift();
+      },
+    });
+
+  test('further in burns no attempt while it is waited for, and takes nothing from the budget', async () => {
+    const budget = retryBudget({ ratio: 0, minPerSecond: 2, ttl: 1_000, clock: manualClock() });
+    const { clock, policy, retries } = watched({ maxAttempts: 2, budget, backoff: AT_ONCE });
+    using scope = deadline(5_000, undefined, { clock });
+    const refusals = gate(open(100), open(100), refused(), open(100), open(100));
+    const numbers: number[] = [];
+    const call = compose(policy, refusals).execute(({ attempt }) => {
+      numbers.push(attempt);
+      return 'ok';
+    }, scope.signal);
+    await clock.advance(4_000);
+    await expect(call).resolves.toBe('ok');
+    expect(numbers).toEqual([1]);
+    expect(retries.map(({ attempt }) => attempt)).toEqual([0, 0, 0, 1, 1]);
+    expect(budget.balance).toBe(1);
+  });
+
+  test('that refuses from within the function burns one: what that did before is done again', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 2 });
+    using scope = deadline(5_000, undefined, { clock });
+    const errors = [open(100), open(100), open(100)];
+    const call = policy.execute(failing(...errors), scope.signal);
+    call.catch(() => {});
+    await clock.advance(1_000);
+    await expect(call).rejects.toBe(errors[1]);
+    expect(giveUps).toMatchObject([{ reason: 'attempts', attempts: 2 }]);
+  });
+
+  test('is the outcome itself when it is given up on, with the failures before it in retryInfo', async () => {
+    const { policy, giveUps } = watched({ maxAttempts: 3, backoff: AT_ONCE });
+    const errors = [refused(), open(100)];
+    const call = compose(policy, gate(...errors)).execute(() => 1);
+    await expect(call).rejects.toBe(errors[1]);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', attempts: 1, retryAfterMs: 100 }]);
+    expect(retryInfo(errors[1])).toMatchObject({ attempts: 1, errors, retryAfterMs: 100 });
+  });
+
+  test('that refuses for ever is asked until the deadline, every 10 ms at most', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 2, backoff: AT_ONCE, budget: false });
+    using scope = deadline(1_000, undefined, { clock });
+    const failure = refused();
+    let asked = 0;
+    const breaker = definePolicy({
+      kind: 'gate',
+      enter: () => {
+        asked += 1;
+        throw asked === 1 ? failure : open(0);
+      },
+    });
+    const call = compose(policy, breaker).execute(() => 1, scope.signal);
+    call.catch(() => {});
+    await clock.advance(1_000);
+    await expect(call).rejects.toThrow('open');
+    expect(asked).toBeGreaterThan(10);
+    expect(asked).toBeLessThanOrEqual(101);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', attempts: 1 }]);
+    expect(retryInfo(giveUps[0]?.error)?.errors).toEqual([failure, giveUps[0]?.error]);
+  });
+
+  test('is no reason to repeat where there is one attempt', async () => {
+    const { clock, policy, giveUps } = watched({ maxAttempts: 1 });
+    using scope = deadline(5_000, undefined, { clock });
+    const call = compose(policy, gate(open(100))).execute(() => 1, scope.signal);
+    await expect(call).rejects.toThrow('open');
+    expect(giveUps).toMatchObject([{ reason: 'attempts', attempts: 0 }]);
+  });
+
+  test('is given up on for the deadline when that leaves no time for any attempt', async () => {
+    const { clock, policy, giveUps } = watched({ minAttemptTime: 50 });
+    using scope = deadline(100, undefined, { clock });
+    const call = policy.execute(async () => {
+      await clock.advance(60);
+      throw open(500);
+    }, scope.signal);
+    await expect(call).rejects.toThrow('open');
+    expect(giveUps).toMatchObject([{ reason: 'deadline', retryAfterMs: 500 }]);
+  });
+
+  test.each([
+    ["cockatiel's", Object.assign(new Error('open'), { isBrokenCircuitError: true })],
+    ["opossum's", Object.assign(new Error('open'), { code: 'EOPENBREAKER' })],
+  ])('that does not say how long, %s, is never waited for', async (_whose, error) => {
+    const { clock, policy, giveUps } = watched({ shouldRetry: () => true });
+    using scope = deadline(60_000, undefined, { clock });
+    await expect(policy.execute(failing(error), scope.signal)).rejects.toBe(error);
+    expect(giveUps).toMatchObject([{ reason: 'breaker', retryAfterMs: Infinity }]);
   });
 
   test('that is isolated is never waited for', async () => {
@@ -707,6 +915,30 @@ describe('retryInfo', () => {
     const { policy } = watched({ backoff: AT_ONCE, shouldRetry: () => true });
     await expect(policy.execute(failing('a', 'b', 'c'))).rejects.toBe('c');
     expect(retryInfo('c')).toBeUndefined();
+  });
+
+  test('of an aborted call names what failed before it, each once', async () => {
+    for (const shouldRetry of [undefined, () => new Promise<boolean>(() => {})]) {
+      const { clock, policy } = watched({
+        maxAttempts: Infinity,
+        backoff: exponential({ initial: 10, max: 10, jitter: 'none' }),
+        ...(shouldRetry && { shouldRetry }),
+      });
+      const controller = new AbortController();
+      const errors: Error[] = [];
+      const call = policy.execute(async () => {
+        errors.push(refused());
+        throw errors.at(-1);
+      }, controller.signal);
+      call.catch(() => {});
+      await clock.advance(105);
+      const reason = new Error('enough');
+      controller.abort(reason);
+      await expect(call).rejects.toBe(reason);
+      expect(retryInfo(reason)).toMatchObject({ attempts: errors.length, reason: 'aborted' });
+      expect(retryInfo(reason)?.errors).toEqual(errors.slice(-9));
+      for (const error of errors.slice(-9)) expect(retryInfo(reason)?.errors).toContain(error);
+    }
   });
 
   test('keeps the last ten errors, however many attempts there were', async () => {
@@ -843,6 +1075,20 @@ describe('options', () => {
       { handle: handleWhen(() => true), isFailure: () => true },
       'retry: handle stands for isFailure: give one of them, got both',
     ],
+    ...[
+      'maxAttempts',
+      'backoff',
+      'idempotent',
+      'shouldRetry',
+      'classify',
+      'isFailure',
+      'handle',
+      'budget',
+      'maxServerDelay',
+      'minAttemptTime',
+      'unref',
+      'random',
+    ].map((option): [object, string] => [{ [option]: null }, `retry: ${option} must be`]),
     [{ attempts: 3 }, "retry: unknown option 'attempts'"],
   ])('%j is refused', (options, message) => {
     expect(() => retry(options as unknown as RetryOptions)).toThrow(message);

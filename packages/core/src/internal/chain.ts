@@ -111,5 +111,14 @@ function segmentsOf(links: readonly Link[]): readonly (Pipeline | Foreign)[] {
     }
   }
   close();
+  introduce(segments.filter((segment) => segment instanceof Pipeline));
   return segments;
+}
+
+/** Tells the pipelines of one chain which stages the others have: a call runs through all of them. */
+function introduce(pipelines: readonly Pipeline[]): void {
+  pipelines.forEach((pipeline, i) => {
+    pipeline.outside = pipelines.slice(0, i).flatMap(({ stages }) => stages);
+    pipeline.inside = pipelines.slice(i + 1).flatMap(({ stages }) => stages);
+  });
 }

@@ -45,6 +45,10 @@ export class Pipeline {
   readonly outermostHook: number;
   /** Whether a stage looks at the success of a first attempt. */
   readonly observesSuccess: boolean;
+  /** The stages of the same chain that stand further out, beyond policies that are not ours. */
+  outside: readonly Stage[] = [];
+  /** Those that stand further in, beyond such policies. */
+  inside: readonly Stage[] = [];
 
   constructor(stages: readonly Stage[]) {
     this.stages = stages;

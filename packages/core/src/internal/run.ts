@@ -20,6 +20,26 @@ const WENT_WELL = 16;
 /** Somebody listened to `onSuccess` or `onFailure` when it began. */
 export const LISTENED = 32;
 
+const starting: Attempt[] = [];
+
+/**
+ * The attempts whose functions are just being started, further up the stack, the innermost last. A
+ * call that comes in meanwhile is part of them, where policies are nested by cockatiel's `wrap`, or
+ * is made by such a function. What a function does later is not known.
+ */
+export function startingAttempts(): readonly Attempt[] {
+  return starting;
+}
+
+function start(attempt: Attempt): unknown {
+  starting.push(attempt);
+  try {
+    return attempt.fn(contextOf(attempt) as never);
+  } finally {
+    starting.pop();
+  }
+}
+
 /**
  * Runs a chain in which no stage answers early: the outcome passes the stages inside the callee's
  * own `then`, which saves a promise.
@@ -30,7 +50,7 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
   attempt.state |= STARTED;
   let result: unknown;
   try {
-    result = attempt.fn(contextOf(attempt) as never);
+    result = start(attempt);
   } catch (error) {
     attempt.state |= RETURNED;
     carry(attempt, pipeline.last, false, error, attempt);
@@ -66,7 +86,7 @@ export function enter(attempt: Attempt, from: number): void {
   attempt.state |= STARTED;
   let result: unknown;
   try {
-    result = attempt.fn(contextOf(attempt) as never);
+    result = start(attempt);
   } catch (error) {
     attempt.state |= RETURNED;
     carry(attempt, last, false, error, attempt);

@@ -1,9 +1,10 @@
-import type { Attempt } from '@fournines/core/authoring';
+import { type Attempt, type Stage, startingAttempts } from '@fournines/core/authoring';
 import type { RetryBudget } from '../retry-budget.ts';
 
 /**
- * Pays a policy's calls into its budget. A call that a stage further out has paid in for already,
- * into the same budget, does not earn its share twice.
+ * Pays a policy's calls into its budget. A call that a policy further out has paid in for already,
+ * into the same budget, does not earn its share twice, nor does each of its attempts: not in one
+ * chain, nor where cockatiel's `wrap` starts the policy inside of the other.
  */
 export class BudgetFeed {
   readonly #budget: RetryBudget;
@@ -18,15 +19,23 @@ export class BudgetFeed {
 
   deposit(attempt: Attempt, index: number): void {
     if (attempt.pipeline !== this.#pipeline || index !== this.#index) this.#look(attempt, index);
-    if (this.#feeds) this.#budget.deposit();
+    if (!this.#feeds) return;
+    const starting = startingAttempts();
+    if (starting.length === 0 || !this.#isPaidBy(starting)) this.#budget.deposit();
   }
 
-  #look(attempt: Attempt, index: number): void {
-    const outer = attempt.pipeline.stages.slice(0, index);
-    this.#pipeline = attempt.pipeline;
+  #look({ pipeline }: Attempt, index: number): void {
+    this.#pipeline = pipeline;
     this.#index = index;
-    this.#feeds = !outer.some(
-      (stage) => (stage as { readonly budget?: unknown }).budget === this.#budget,
-    );
+    const further = [...pipeline.outside, ...pipeline.stages.slice(0, index)];
+    this.#feeds = !further.some((stage) => this.#isFedBy(stage));
+  }
+
+  #isPaidBy(starting: readonly Attempt[]): boolean {
+    return starting.some(({ pipeline }) => pipeline.stages.some((stage) => this.#isFedBy(stage)));
+  }
+
+  #isFedBy(stage: Stage): boolean {
+    return (stage as { readonly budget?: unknown }).budget === this.#budget;
   }
 }

@@ -1,16 +1,12 @@
 import type { Timer } from '@fournines/core';
 import type { Attempt } from '@fournines/core/authoring';
-import type { BackoffContext, BackoffStep } from '../backoff.ts';
-import type { GiveUpReason } from '../retry-policy.ts';
+import type { Classification } from '@fournines/error-classification';
+import type { BackoffStep } from '../backoff.ts';
 import { rememberInfo } from '../retry-info.ts';
+import type { GiveUpReason } from '../retry-policy.ts';
 
 /** How many of a call's errors are kept: a call without end of attempts stays small. */
 const ERRORS_KEPT = 10;
-
-/** What an attempt came to that did not go well. */
-export type Failure =
-  | { readonly isValue: false; readonly error: unknown }
-  | { readonly isValue: true; readonly value: unknown };
 
 /**
  * The slow path of one call, from its first failure on. `running`: an attempt is under way.
@@ -25,9 +21,28 @@ export class RetryRun {
   number = 0;
   /** Whether the attempt is just being started, further up the stack. The first one may be. */
   isStarting = true;
+  /** Whether the last attempt came to a value that is a failure, not to an error. */
+  isValue = false;
+  /** That value, or that error. */
+  outcome: unknown = undefined;
+  /** What the error means; undefined for a value. */
+  classification: Classification | undefined = undefined;
+  /** How long the server or the breaker asked to wait, in milliseconds, where it did. */
+  retryAfterMs: number | undefined = undefined;
+  /** Whether it is the refusal of an open breaker … */
+  isOpen = false;
+  /** … that stands further in, so that the function was never started. */
+  isRefused = false;
+  /** Whether the attempt that is to come, or under way, was taken out of the budget. */
+  isPaid = false;
+  /** How long to wait before the next attempt, in milliseconds. */
+  delayMs = 0;
   totalDelayMs = 0;
-  /** Where the backoff stands; undefined: at its beginning. */
+  /** Where a backoff that is not ours stands; undefined: at its beginning. */
   step: BackoffStep | undefined = undefined;
+  /** Where ours stands: how many steps it has made, and the delay of the last. */
+  steps = 0;
+  lastDelayMs: number | undefined = undefined;
   timer: Timer | undefined = undefined;
   #errors: unknown[] | undefined = undefined;
 
@@ -41,42 +56,58 @@ export class RetryRun {
     return this.attempt.isAborted(this.index);
   }
 
-  /** Keeps an error that was not the call's last. */
-  keepError(error: unknown): void {
-    this.#errors ??= [];
-    if (this.#errors.length === ERRORS_KEPT - 1) this.#errors.shift();
-    this.#errors.push(error);
+  /** How many attempts have come to something. One that an open breaker refused is none: it is made again. */
+  get attempts(): number {
+    return this.isRefused ? this.number : this.number + 1;
   }
 
-  /** Writes down, for `retryInfo`, what led to the error that ends the call. */
-  end(error: unknown, reason: GiveUpReason, retryAfterMs: number | undefined): void {
+  /** What the last attempt failed with; undefined when it was a value. */
+  get error(): unknown {
+    return this.isValue ? undefined : this.outcome;
+  }
+
+  /** Takes what an attempt came to that did not go well. */
+  fail(isValue: boolean, outcome: unknown): void {
+    this.isValue = isValue;
+    this.outcome = outcome;
+    this.classification = undefined;
+    this.retryAfterMs = undefined;
+    this.isOpen = false;
+    this.isRefused = false;
+  }
+
+  /** Lets the backoff begin anew. */
+  resetBackoff(): void {
+    this.step = undefined;
+    this.steps = 0;
+    this.lastDelayMs = undefined;
+  }
+
+  /** Keeps the error, which is not the call's last, nor a breaker's refusal. */
+  keepError(): void {
+    if (this.isValue || this.isRefused) return;
+    this.#errors ??= [];
+    if (this.#errors.length === ERRORS_KEPT - 1) this.#errors.shift();
+    this.#errors.push(this.outcome);
+  }
+
+  /** Carries on outward what was held while an asynchronous `shouldRetry` decided. */
+  release(): void {
+    if (this.isValue) this.attempt.succeed(this.index, this.outcome);
+    else this.attempt.fail(this.index, this.outcome);
+  }
+
+  /** Writes down, for `retryInfo`, what led to the error that ends the call: the last attempt's own, or an abort's. */
+  end(error: unknown, isOwn: boolean, reason: GiveUpReason): void {
     this.state = 'over';
     const former = this.#errors ?? [];
+    const { attempts, totalDelayMs, retryAfterMs } = this;
     rememberInfo(error, {
-      attempts: this.number + 1,
-      errors: reason === 'aborted' && former.length > this.number ? former : [...former, error],
-      totalDelayMs: this.totalDelayMs,
+      attempts,
+      errors: isOwn ? [...former, error] : former,
+      totalDelayMs,
       reason,
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     });
-  }
-}
-
-/** What a backoff is told. The signal is made when it is read: most backoffs never do. */
-export class RetryBackoffContext implements BackoffContext {
-  readonly attempt: number;
-  readonly result: BackoffContext['result'];
-  readonly random: () => number;
-  readonly #call: Attempt;
-
-  constructor(run: RetryRun, failure: Failure, random: () => number) {
-    this.attempt = run.number + 1;
-    this.result = failure.isValue ? { value: failure.value } : { error: failure.error };
-    this.random = random;
-    this.#call = run.attempt;
-  }
-
-  get signal(): AbortSignal {
-    return this.#call.signal;
   }
 }
