@@ -13,6 +13,7 @@ export interface Script {
   readonly answersEarly?: boolean;
   readonly abortsInside?: boolean;
   readonly repeats?: boolean;
+  readonly announcesStart?: boolean;
   enter?(attempt: Attempt, index: number): unknown;
   success?(
     value: unknown,
@@ -37,12 +38,14 @@ class Probe extends StagedPolicy {
   readonly answersEarly: boolean;
   readonly abortsInside: boolean;
   readonly repeats: boolean;
+  readonly announcesStart: boolean;
 
   constructor(script: Script) {
     super('probe', {});
     this.answersEarly = script.answersEarly ?? false;
     this.abortsInside = script.abortsInside ?? false;
     this.repeats = script.repeats ?? false;
+    this.announcesStart = script.announcesStart ?? false;
     // Only the hooks that the script has: a chain behaves otherwise where nobody looks.
     for (const hook of ['enter', 'success', 'failure', 'abort', 'late', 'deadline'] as const) {
       if (script[hook] !== undefined) Object.assign(this, { [hook]: script[hook] });
@@ -60,8 +63,9 @@ export function probe(script: Script): Probe {
 }
 
 /** Repeats its inside at once until it went well or `attempts` were made. */
-export function repeater(attempts: number): Probe {
+export function repeater(attempts: number, script: Pick<Script, 'announcesStart'> = {}): Probe {
   return probe({
+    ...script,
     repeats: true,
     enter(attempt) {
       attempt.number = 0;

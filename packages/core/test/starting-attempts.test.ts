@@ -7,6 +7,7 @@ import { probe, repeater } from './probe.ts';
 function curious() {
   const seen: (readonly Stage[])[][] = [];
   const policy = probe({
+    announcesStart: true,
     enter: () => void seen.push(startingAttempts().map(({ pipeline }) => pipeline.stages)),
   });
   return { policy, seen };
@@ -14,8 +15,8 @@ function curious() {
 
 test("under cockatiel's wrap a policy sees the attempts of those around it, repetitions too", async () => {
   const { policy, seen } = curious();
-  const outer = repeater(2);
-  const between = probe({});
+  const outer = repeater(2, { announcesStart: true });
+  const between = probe({ announcesStart: true });
   const call = wrap(outer, wrap(between, policy)).execute(() => Promise.reject(new Error('fails')));
   await expect(call).rejects.toThrow('fails');
   expect(seen).toEqual([
@@ -38,4 +39,10 @@ test('what follows later, or after a function that threw, is no part of it', asy
     return policy.execute(() => 1);
   });
   expect(seen).toEqual([[], []]);
+});
+
+test('a policy that announces nothing is not among them', async () => {
+  const { policy, seen } = curious();
+  await wrap(probe({}), policy).execute(() => 1);
+  expect(seen).toEqual([[]]);
 });

@@ -53,6 +53,7 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
   readonly answersEarly = true;
   readonly abortsInside = true;
   readonly repeats = true;
+  readonly announcesStart: boolean;
   readonly #rules: HedgeRules;
   readonly #latency: LatencyWindow | undefined;
   readonly #queue: DeadlineQueue;
@@ -71,6 +72,8 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     super('hedge', options);
     this.#rules = rules;
     this.#feed = rules.budget === undefined ? undefined : new BudgetFeed(rules.budget);
+    // A budget of its own is fed by nobody else.
+    this.announcesStart = typeof options.budget === 'object';
     this.#queue = new DeadlineQueue(this.clock);
     this.#latency =
       rules.delay === undefined ? new LatencyWindow(rules.quantile, rules.warmup) : undefined;

@@ -43,6 +43,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   readonly repeats = true;
   readonly observesSuccess: boolean;
   readonly watchesCaller = false;
+  readonly announcesStart: boolean;
   readonly #rules: RetryRules;
   readonly #judge: RetryJudge;
   readonly #events: ComponentEvents<RetryEvent | GiveUpEvent> = new ComponentEvents<
@@ -73,6 +74,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     this.#rules = rules;
     this.#judge = new RetryJudge(rules);
     this.#feed = rules.budget === undefined ? undefined : new BudgetFeed(rules.budget);
+    // A budget of its own is fed by nobody else.
+    this.announcesStart = typeof options.budget === 'object';
     this.observesSuccess = rules.isFailure !== undefined || rules.handle !== undefined;
   }
 

@@ -45,6 +45,8 @@ export class Pipeline {
   readonly outermostHook: number;
   /** Whether a stage looks at the success of a first attempt. */
   readonly observesSuccess: boolean;
+  /** Whether a stage wants its attempts to be known to what its function calls at once. */
+  readonly announcesStart: boolean;
   /** The stages of the same chain that stand further out, beyond policies that are not ours. */
   outside: readonly Stage[] = [];
   /** Those that stand further in, beyond such policies. */
@@ -58,6 +60,7 @@ export class Pipeline {
     this.abortsInside = stages.some(
       (stage) => stage.abortsInside === true || stage.deadline !== undefined,
     );
+    this.announcesStart = stages.some((stage) => stage.announcesStart === true);
     this.repeats = stages.some((stage) => stage.repeats === true);
     this.watchesCaller = stages.some((stage) => stage.watchesCaller ?? stage.abort !== undefined);
     this.outermostHook = stages.findIndex((stage) => stage.failure !== undefined);

@@ -23,15 +23,16 @@ export const LISTENED = 32;
 const starting: Attempt[] = [];
 
 /**
- * The attempts whose functions are just being started, further up the stack, the innermost last. A
- * call that comes in meanwhile is part of them, where policies are nested by cockatiel's `wrap`, or
- * is made by such a function. What a function does later is not known.
+ * The attempts whose functions are just being started, further up the stack, the innermost last:
+ * those of chains in which a stage `announcesStart`. A call that comes in meanwhile is part of
+ * them, where policies are nested by cockatiel's `wrap`, or is made by such a function. What a
+ * function does later is not known.
  */
 export function startingAttempts(): readonly Attempt[] {
   return starting;
 }
 
-function start(attempt: Attempt): unknown {
+function announce(attempt: Attempt): unknown {
   starting.push(attempt);
   try {
     return attempt.fn(contextOf(attempt) as never);
@@ -50,7 +51,7 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
   attempt.state |= STARTED;
   let result: unknown;
   try {
-    result = start(attempt);
+    result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
   } catch (error) {
     attempt.state |= RETURNED;
     carry(attempt, pipeline.last, false, error, attempt);
@@ -82,11 +83,12 @@ export function runAhead(attempt: Attempt): Promise<unknown> {
 /** Enters the stages from `from` inward, then the function. */
 export function enter(attempt: Attempt, from: number): void {
   if (!enterStages(attempt, from)) return;
-  const { last } = attempt.pipeline;
+  const { pipeline } = attempt;
+  const { last } = pipeline;
   attempt.state |= STARTED;
   let result: unknown;
   try {
-    result = start(attempt);
+    result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
   } catch (error) {
     attempt.state |= RETURNED;
     carry(attempt, last, false, error, attempt);

@@ -26,6 +26,8 @@ export interface Stage {
   readonly abortsInside?: boolean;
   /** Whether it may run its inside more than once: the context then has `attempt`. */
   readonly repeats?: boolean;
+  /** Whether its attempts are among the `startingAttempts` while their function is being started. Costs a few nanoseconds. */
+  readonly announcesStart?: boolean;
   /** Whether it looks at the success of a first attempt; after a failure it is told in any case. Default: whether it has `success`. */
   readonly observesSuccess?: boolean;
   /**
