@@ -92,7 +92,7 @@ export class Breaker
       },
       isolate: ({ reason }) => {
         const note = typeof reason === 'string' ? reason : 'by an operator';
-        this.#operator ??= this.circuit.isolate(note);
+        this.#operator ??= this.circuit.operator.isolate(note);
         return { state: this.state };
       },
       release: () => {
@@ -126,13 +126,13 @@ export class Breaker
   }
 
   isolate(reason?: string): Disposable & { dispose(): void } {
-    const dispose = this.circuit.isolate(reason);
+    const dispose = this.circuit.operator.isolate(reason);
     return { dispose, [Symbol.dispose]: dispose };
   }
 
   reset(): void {
     this.#operator = undefined;
-    this.circuit.reset();
+    this.circuit.operator.reset();
   }
 
   configure(
@@ -143,12 +143,12 @@ export class Breaker
     );
     if (fixed !== undefined) throw new TypeError(`breaker: configure cannot change ${fixed}`);
     const merged = { ...this.#options, ...options };
-    this.circuit.configure(settingsOf(merged));
+    this.circuit.operator.configure(settingsOf(merged));
     this.#options = merged;
   }
 
   toJSON(): ExportedCircuit {
-    return this.circuit.export();
+    return this.circuit.operator.export();
   }
 
   snapshot(): CircuitBreakerSnapshot {

@@ -1,0 +1,102 @@
+import type { CallOptions } from '@fournines/core';
+import { Admission, SPARED } from './admission.ts';
+import type { Circuit } from './circuit.ts';
+import { mayProbe } from './guarded.ts';
+import type { Outcomes } from './outcomes.ts';
+import { Refusals } from './refusals.ts';
+
+/** The lowest share of traffic that a ramp lets through. */
+const RAMP_START = 0.1;
+
+/** Who may come in. */
+export class Entrance {
+  readonly refusals: Refusals;
+  readonly #circuit: Circuit;
+  readonly #outcomes: Outcomes;
+  #spared: Admission | undefined;
+
+  constructor(circuit: Circuit, outcomes: Outcomes) {
+    this.#circuit = circuit;
+    this.#outcomes = outcomes;
+    this.refusals = new Refusals(circuit.parts, circuit.counts);
+  }
+
+  /** Admits a call, or returns undefined and leaves the error in `refusals`. */
+  admit(call: CallOptions | undefined): Admission | undefined {
+    const circuit = this.#circuit;
+    circuit.counts.calls += 1;
+    if (!circuit.isPlain) return this.#admitSlowly(call);
+    const now = circuit.time.coarse();
+    if (this.#outcomes.tripsOnRunning(now)) return this.#admitSlowly(call);
+    return this.#join(now);
+  }
+
+  #join(now: number): Admission {
+    const circuit = this.#circuit;
+    const { period } = circuit;
+    const admission = period.currentAt(now) ?? period.beginTick(now, circuit.stalls.before());
+    admission.size += 1;
+    circuit.inFlight += 1;
+    return admission;
+  }
+
+  #admitSlowly(call: CallOptions | undefined): Admission | undefined {
+    const circuit = this.#circuit;
+    if (circuit.isolation.isActive) return this.#refuse('isolated', Infinity);
+    const now = circuit.time.exact();
+    if (circuit.phase === 'closed') return this.#admitRamping(now, call);
+    if (circuit.phase === 'open') {
+      const remaining = circuit.openedAt + circuit.breakMs - now;
+      if (remaining > 0) return this.#refuse('open', remaining);
+      if (!mayProbe(circuit.settings, call)) return this.#refuse('open', 0);
+      const { fleet } = circuit;
+      if (fleet?.mayProbe(circuit.leaseMs, (ms) => circuit.stayOpen(ms)) === false) {
+        return this.#refuse('open', fleet.deadline);
+      }
+      // A lease may be given at once, and its news move the circuit.
+      if (this.#isOpen) circuit.halfOpen('open', 'probing');
+    }
+    return this.#admitProbe(now, call);
+  }
+
+  get #isOpen(): boolean {
+    return this.#circuit.phase === 'open';
+  }
+
+  #admitProbe(now: number, call: CallOptions | undefined): Admission | undefined {
+    const circuit = this.#circuit;
+    const { probes } = circuit;
+    // A listener of the transition may have moved the circuit on.
+    if (probes === undefined) return this.#admitSlowly(call);
+    probes.expire(now);
+    this.#outcomes.decide(probes, undefined);
+    if (circuit.probes !== probes) return this.#admitSlowly(call);
+    if (!probes.hasRoom || !mayProbe(circuit.settings, call)) {
+      return this.#refuse('half-open', probes.waitMs(now));
+    }
+    circuit.inFlight += 1;
+    return probes.send(now, circuit.stalls.before());
+  }
+
+  #admitRamping(now: number, call: CallOptions | undefined): Admission | undefined {
+    const circuit = this.#circuit;
+    const remaining = circuit.rampUntil - now;
+    if (remaining <= 0) {
+      circuit.rampUntil = 0;
+      circuit.openings = 0;
+      circuit.isPlain = true;
+      return this.#join(now);
+    }
+    if (this.#outcomes.tripsOnRunning(now)) return this.#admitSlowly(call);
+    const share = Math.max(RAMP_START, 1 - remaining / circuit.settings.ramp);
+    return circuit.parts.random() < share ? this.#join(now) : this.#refuse('half-open', remaining);
+  }
+
+  #refuse(state: 'open' | 'half-open' | 'isolated', retryAfterMs: number): Admission | undefined {
+    const circuit = this.#circuit;
+    const refusal = { state, retryAfterMs, cause: circuit.cause, reason: circuit.isolation.note };
+    if (this.refusals.refuse(circuit.settings.enforcement, refusal)) return undefined;
+    circuit.inFlight += 1;
+    return (this.#spared ??= new Admission(circuit, SPARED, 0, 0));
+  }
+}

@@ -1,0 +1,191 @@
+import { isResilienceError } from '@fournines/core';
+import type { TimeoutError } from '@fournines/core';
+import type { Outcome } from '@fournines/core/authoring';
+import { Admission, DONE, SPARED } from './admission.ts';
+import type { Circuit } from './circuit.ts';
+import { askedPause } from './guarded.ts';
+import { VALUE_CATEGORY } from './judge.ts';
+import type { Probes } from './probes.ts';
+import { brokenRule } from './trip-rules.ts';
+
+/** What becomes of a call: judged, counted, and put to the rules of the present state. */
+export class Outcomes {
+  readonly #circuit: Circuit;
+  #done: Admission | undefined;
+
+  constructor(circuit: Circuit) {
+    this.#circuit = circuit;
+  }
+
+  success(admission: Admission, value: unknown): void {
+    const circuit = this.#circuit;
+    circuit.inFlight -= 1;
+    if (this.#isJudged(admission)) return;
+    const { judge, openOn } = circuit.settings;
+    const failed = judge.isFailure !== undefined && judge.isFailure(value);
+    this.#record(admission, failed, failed ? VALUE_CATEGORY : undefined, undefined);
+    if (openOn !== undefined) this.#openIfAsked(admission, { ok: true, value });
+  }
+
+  failure(admission: Admission, error: unknown): void {
+    const circuit = this.#circuit;
+    circuit.inFlight -= 1;
+    if (this.#isJudged(admission)) return;
+    const { verdict, category } = circuit.settings.judge.error(error);
+    if (verdict === 'ignore' || (category === 'timeout' && this.#wasStalled(admission))) {
+      this.#ignore(admission);
+    } else {
+      const failed = verdict === 'failure';
+      this.#record(admission, failed, failed ? category : undefined, error);
+    }
+    if (circuit.settings.openOn !== undefined) this.#openIfAsked(admission, { ok: false, error });
+  }
+
+  /** The call is over and says nothing. */
+  ignore(admission: Admission): void {
+    this.#circuit.inFlight -= 1;
+    if (admission.generation !== DONE) this.#ignore(admission);
+  }
+
+  /**
+   * The call was aborted from further out, and its verdict is passed now: ignored, unless a timeout
+   * of ours ran out on a call that had been running long enough. Returns the admission that it goes on with.
+   */
+  abandon(admission: Admission, reason: unknown, neverStarted: boolean): Admission {
+    if (admission.generation === DONE) return admission;
+    if (!neverStarted && isTimeout(reason) && this.#ranLongEnough(admission, reason.durationMs)) {
+      this.#record(admission, true, 'timeout', reason);
+    } else if (
+      admission.leaseUntil !== undefined &&
+      admission.generation === this.#circuit.generation
+    ) {
+      // A probe keeps its place while its work goes on.
+      admission.isAbandoned = true;
+      return admission;
+    } else {
+      this.#ignore(admission);
+    }
+    return (this.#done ??= new Admission(this.#circuit, DONE, 0, 0));
+  }
+
+  /** Puts calls that have become slow while they run to the rules; returns whether that opened it. */
+  tripsOnRunning(now: number): boolean {
+    const { period, stalls } = this.#circuit;
+    if (!period.mayHaveSlowed(now) || !period.lookForSlow(now, stalls.total())) return false;
+    period.expire(now);
+    this.#judge(undefined);
+    return this.#circuit.phase !== 'closed';
+  }
+
+  /** Does what the probes have decided. */
+  decide(probes: Probes, exemplar: unknown): void {
+    const circuit = this.#circuit;
+    const { decision } = probes;
+    if (decision === 'reopen') circuit.open('half-open', probes.numbers, exemplar);
+    if (decision !== 'close') return;
+    circuit.close(circuit.settings.ramp);
+    circuit.announce('half-open', 'recovered');
+    circuit.fleet?.closed();
+  }
+
+  #isJudged(admission: Admission): boolean {
+    if (admission.isAbandoned) this.#ignore(admission);
+    return admission.isAbandoned || admission.generation === DONE;
+  }
+
+  #record(
+    admission: Admission,
+    failed: boolean,
+    category: string | undefined,
+    error: unknown,
+  ): void {
+    const circuit = this.#circuit;
+    const { counts } = circuit;
+    if (failed) counts.fail(category ?? 'unknown');
+    else counts.success += 1;
+    if (this.#isOfThePast(admission)) return;
+    const now = circuit.time.coarse();
+    const slow = this.#isSlow(admission, now);
+    if (slow) counts.slow += 1;
+    const exemplar = failed ? error : undefined;
+    const { probes } = circuit;
+    if (probes === undefined) {
+      this.#recordClosed(admission, now, failed, slow, category, exemplar);
+      return;
+    }
+    if (!probes.settle(admission, failed, slow, category)) counts.late += 1;
+    this.decide(probes, exemplar);
+  }
+
+  #recordClosed(
+    admission: Admission,
+    now: number,
+    failed: boolean,
+    slow: boolean,
+    category: string | undefined,
+    exemplar: unknown,
+  ): void {
+    const { period, stalls } = this.#circuit;
+    period.leave(admission);
+    period.record(now, failed, slow, category);
+    if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
+    if (!period.isSpotless) this.#judge(exemplar);
+  }
+
+  #ignore(admission: Admission): void {
+    const circuit = this.#circuit;
+    circuit.counts.ignored += 1;
+    if (this.#isOfThePast(admission)) return;
+    if (circuit.probes === undefined) circuit.period.leave(admission);
+    else circuit.probes.giveBack(admission);
+  }
+
+  /** Whether it was admitted in a former state, or against the circuit's will: then it moves nothing. */
+  #isOfThePast(admission: Admission): boolean {
+    const circuit = this.#circuit;
+    if (admission.generation === circuit.generation) return false;
+    if (admission.generation !== SPARED) circuit.counts.late += 1;
+    return true;
+  }
+
+  /** Whether a call that an outer timeout ended had its chance. */
+  #ranLongEnough(admission: Admission, timeoutMs: number): boolean {
+    if (admission.generation === SPARED) return false;
+    const { settings, time } = this.#circuit;
+    const { slowCallDuration } = settings;
+    const enough = slowCallDuration === Infinity ? timeoutMs / 2 : slowCallDuration;
+    return time.exact() - admission.startedAt >= enough && !this.#wasStalled(admission);
+  }
+
+  #isSlow(admission: Admission, now: number): boolean {
+    const { settings, stalls } = this.#circuit;
+    const duration = now - admission.startedAt;
+    if (duration < settings.slowCallDuration) return false;
+    return duration - (stalls.total() - admission.stalledBefore) >= settings.slowCallDuration;
+  }
+
+  #wasStalled(admission: Admission): boolean {
+    if (admission.generation === SPARED) return false;
+    return this.#circuit.stalls.outweigh(admission, this.#circuit.time.exact());
+  }
+
+  #judge(exemplar: unknown): void {
+    const circuit = this.#circuit;
+    const { numbers } = circuit.period;
+    const rule = brokenRule(circuit.settings, numbers, circuit.rampUntil > 0);
+    if (rule !== undefined) circuit.open(rule, numbers, exemplar);
+  }
+
+  #openIfAsked(admission: Admission, outcome: Outcome): void {
+    const circuit = this.#circuit;
+    const ms = askedPause(circuit.settings, outcome);
+    const isOver = admission.generation !== circuit.generation || circuit.isolation.isActive;
+    if (ms === undefined || isOver) return;
+    const error = outcome.ok ? undefined : outcome.error;
+    circuit.open('open-on', circuit.numbers, error, ms);
+  }
+}
+
+function isTimeout(reason: unknown): reason is TimeoutError {
+  return isResilienceError(reason) && reason.code === 'ETIMEDOUT';
+}
