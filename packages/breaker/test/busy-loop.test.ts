@@ -1,0 +1,88 @@
+import type { Permit } from '@fournines/core';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../src/index.ts';
+import { busyLoop } from './busy-loop.ts';
+
+const loop = busyLoop();
+afterAll(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+const sick = (): Error => Object.assign(new Error('down'), { code: 'ECONNREFUSED' });
+const admitted = (policy: CircuitBreaker): Permit => {
+  const permit = policy.tryAcquire();
+  if (!permit.granted) throw permit.error;
+  return permit;
+};
+/** The loop is idle: short turns. */
+const idle = (ms: number): void => {
+  for (let i = 0; i < ms; i += 10) {
+    loop.work(10);
+    loop.turn();
+  }
+};
+
+describe('a coarse clock that lags behind the exact one within a turn of the loop', () => {
+  test.each<CircuitBreakerOptions>([{ stalls: false }, { stalls: true }])(
+    'moves no time on: a call lasts as long as it lasted (%j)',
+    (options) => {
+      const policy = circuitBreaker({
+        ...options,
+        failureThreshold: 3,
+        minimumCalls: 1,
+        slowCallDuration: 350,
+      });
+      idle(30);
+      const permit = admitted(policy);
+      for (let turn = 0; turn < 3; turn++) {
+        loop.work(60);
+        policy.toJSON();
+        admitted(policy)[Symbol.dispose]();
+        loop.turn();
+      }
+      idle(120);
+      permit.success();
+      expect(policy.snapshot()).toMatchObject({ state: 'closed', counts: { slow: 0, success: 1 } });
+    },
+  );
+
+  test('a stall is discounted once, and not added on top', () => {
+    const policy = circuitBreaker({ failureThreshold: 3, minimumCalls: 1, slowCallDuration: 500 });
+    idle(30);
+    const permit = admitted(policy);
+    loop.work(400);
+    policy.toJSON();
+    admitted(policy)[Symbol.dispose]();
+    loop.turn();
+    idle(120);
+    permit.success();
+    expect(policy.snapshot()).toMatchObject({ state: 'closed', counts: { slow: 0 } });
+  });
+
+  test('quick calls of a busy process are not slow while traffic comes back', () => {
+    const policy = circuitBreaker({
+      failureThreshold: 1,
+      resetTimeout: 10,
+      ramp: 60_000,
+      slowCallDuration: 400,
+      random: () => 0,
+    });
+    admitted(policy).failure(sick());
+    idle(20);
+    admitted(policy).success();
+    admitted(policy).success();
+    for (let turn = 0; turn < 20; turn++) {
+      const permits = Array.from({ length: 20 }, () => {
+        const permit = admitted(policy);
+        admitted(policy).success();
+        loop.work(5);
+        return permit;
+      });
+      loop.turn();
+      idle(100);
+      for (const permit of permits) permit.success();
+    }
+    expect(policy.snapshot()).toMatchObject({ state: 'closed', counts: { slow: 0 } });
+  });
+});
