@@ -55,7 +55,11 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly ramp?: number;
   /** Which share of refusals is carried out, 0..1: 0 is a shadow that trips and reports but lets every call through. Default 1. */
   readonly enforcement?: number;
-  /** The dependency says when to come back: milliseconds to stay open from now, or undefined. One that throws says undefined. */
+  /**
+   * The dependency says when to come back: milliseconds to stay open from now, or undefined. It stands in for
+   * `resetTimeout` where the same outcome trips a rule, and prolongs a break that is under way. One that throws says
+   * undefined.
+   */
   readonly openOn?: (outcome: Outcome) => number | undefined;
   /** Discounts time in which this process's own event loop stood still. Default true. */
   readonly stalls?: boolean;

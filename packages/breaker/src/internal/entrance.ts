@@ -69,7 +69,7 @@ export class Entrance {
     // A listener of the transition may have moved the circuit on.
     if (probes === undefined) return this.#admitSlowly(call);
     probes.expire(now);
-    this.#outcomes.decide(probes, undefined);
+    this.#outcomes.decide(probes);
     if (circuit.probes !== probes) return this.#admitSlowly(call);
     if (!probes.hasRoom || !mayProbe(circuit.settings, call)) {
       return this.#refuse('half-open', probes.waitMs(now));

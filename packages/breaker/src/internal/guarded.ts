@@ -14,8 +14,10 @@ export function mayProbe({ isProbe }: Settings, call: CallOptions | undefined): 
 }
 
 /** For how long the dependency asked to be left alone; undefined when it did not, or the function threw. */
-export function askedPause({ openOn }: Settings, outcome: Outcome): number | undefined {
-  if (openOn === undefined) return undefined;
+export function askedPause(
+  openOn: (outcome: Outcome) => number | undefined,
+  outcome: Outcome,
+): number | undefined {
   try {
     const ms = openOn(outcome);
     return typeof ms === 'number' && ms > 0 ? ms : undefined;

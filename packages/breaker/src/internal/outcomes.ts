@@ -1,6 +1,5 @@
 import { isResilienceError } from '@fournines/core';
 import type { TimeoutError } from '@fournines/core';
-import type { Outcome } from '@fournines/core/authoring';
 import { Admission, DONE, SPARED } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 import { askedPause } from './guarded.ts';
@@ -23,22 +22,25 @@ export class Outcomes {
     if (this.#isJudged(admission)) return;
     const { judge, openOn } = circuit.settings;
     const failed = judge.isFailure !== undefined && judge.isFailure(value);
-    this.#record(admission, failed, failed ? VALUE_CATEGORY : undefined, undefined);
-    if (openOn !== undefined) this.#openIfAsked(admission, { ok: true, value });
+    const pauseMs = openOn && askedPause(openOn, { ok: true, value });
+    this.#record(admission, failed, failed ? VALUE_CATEGORY : undefined, undefined, pauseMs);
+    if (pauseMs !== undefined) this.#pause(admission, pauseMs, undefined);
   }
 
   failure(admission: Admission, error: unknown): void {
     const circuit = this.#circuit;
     circuit.inFlight -= 1;
     if (this.#isJudged(admission)) return;
-    const { verdict, category } = circuit.settings.judge.error(error);
+    const { judge, openOn } = circuit.settings;
+    const { verdict, category } = judge.error(error);
+    const pauseMs = openOn && askedPause(openOn, { ok: false, error });
     if (verdict === 'ignore' || (category === 'timeout' && this.#wasStalled(admission))) {
       this.#ignore(admission);
     } else {
       const failed = verdict === 'failure';
-      this.#record(admission, failed, failed ? category : undefined, error);
+      this.#record(admission, failed, failed ? category : undefined, error, pauseMs);
     }
-    if (circuit.settings.openOn !== undefined) this.#openIfAsked(admission, { ok: false, error });
+    if (pauseMs !== undefined) this.#pause(admission, pauseMs, error);
   }
 
   /** The call is over and says nothing. */
@@ -73,16 +75,16 @@ export class Outcomes {
     const { period, stalls } = this.#circuit;
     if (!period.mayHaveSlowed(now) || !period.lookForSlow(now, stalls.total())) return false;
     period.expire(now);
-    this.#judge(undefined);
+    this.#judge();
     return this.#circuit.phase !== 'closed';
   }
 
-  /** Does what the probes have decided. */
-  decide(probes: Probes, exemplar: unknown): void {
+  /** Does what the probes have decided. Who asked for a pause does not close it. */
+  decide(probes: Probes, exemplar?: unknown, pauseMs?: number): void {
     const circuit = this.#circuit;
     const { decision } = probes;
-    if (decision === 'reopen') circuit.open('half-open', probes.numbers, exemplar);
-    if (decision !== 'close') return;
+    if (decision === 'reopen') circuit.open('half-open', probes.numbers, exemplar, pauseMs);
+    if (decision !== 'close' || pauseMs !== undefined) return;
     circuit.close(circuit.settings.ramp);
     circuit.announce('half-open', 'recovered');
     circuit.fleet?.closed();
@@ -98,6 +100,7 @@ export class Outcomes {
     failed: boolean,
     category: string | undefined,
     error: unknown,
+    pauseMs?: number,
   ): void {
     const circuit = this.#circuit;
     const { counts } = circuit;
@@ -110,11 +113,12 @@ export class Outcomes {
     const exemplar = failed ? error : undefined;
     const { probes } = circuit;
     if (probes === undefined) {
-      this.#recordClosed(admission, now, failed, slow, category, exemplar);
+      this.#recordClosed(admission, now, failed, slow, category);
+      if (!circuit.period.isSpotless) this.#judge(exemplar, pauseMs);
       return;
     }
     if (!probes.settle(admission, failed, slow, category)) counts.late += 1;
-    this.decide(probes, exemplar);
+    this.decide(probes, exemplar, pauseMs);
   }
 
   #recordClosed(
@@ -123,13 +127,11 @@ export class Outcomes {
     failed: boolean,
     slow: boolean,
     category: string | undefined,
-    exemplar: unknown,
   ): void {
     const { period, stalls } = this.#circuit;
     period.leave(admission);
     period.record(now, failed, slow, category);
     if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
-    if (!period.isSpotless) this.#judge(exemplar);
   }
 
   #ignore(admission: Admission): void {
@@ -169,20 +171,21 @@ export class Outcomes {
     return this.#circuit.stalls.outweigh(admission, this.#circuit.time.exact());
   }
 
-  #judge(exemplar: unknown): void {
+  #judge(exemplar?: unknown, pauseMs?: number): void {
     const circuit = this.#circuit;
     const { numbers } = circuit.period;
     const rule = brokenRule(circuit.settings, numbers, circuit.rampUntil > 0);
-    if (rule !== undefined) circuit.open(rule, numbers, exemplar);
+    if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);
   }
 
-  #openIfAsked(admission: Admission, outcome: Outcome): void {
+  /** The dependency asked to be left alone: that opens the circuit, or keeps an open one open. */
+  #pause(admission: Admission, ms: number, error: unknown): void {
     const circuit = this.#circuit;
-    const ms = askedPause(circuit.settings, outcome);
-    const isOver = admission.generation !== circuit.generation || circuit.isolation.isActive;
-    if (ms === undefined || isOver) return;
-    const error = outcome.ok ? undefined : outcome.error;
-    circuit.open('open-on', circuit.numbers, error, ms);
+    if (admission.generation === circuit.generation) {
+      circuit.open('open-on', circuit.numbers, error, ms);
+    } else if (circuit.phase === 'open' && circuit.retryAfterMs < ms) {
+      circuit.stayOpen(ms);
+    }
   }
 }
 
