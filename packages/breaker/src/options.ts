@@ -67,7 +67,7 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly initialState?: ExportedCircuit;
   /** Shares transitions with the breakers of the same name in other processes: `fleet(redis)`. Default: alone. */
   readonly fleet?: Fleet;
-  /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. Default `Math.random`. */
+  /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. One that throws refuses. Default `Math.random`. */
   readonly random?: () => number;
 }
 

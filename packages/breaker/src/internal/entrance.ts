@@ -1,7 +1,7 @@
 import type { CallOptions } from '@fournines/core';
 import { Admission, SPARED } from './admission.ts';
 import type { Circuit } from './circuit.ts';
-import { mayProbe } from './guarded.ts';
+import { isChosen, mayProbe } from './guarded.ts';
 import type { Outcomes } from './outcomes.ts';
 import { Refusals } from './refusals.ts';
 
@@ -89,7 +89,8 @@ export class Entrance {
     }
     if (this.#outcomes.tripsOnRunning(now)) return this.#admitSlowly(call);
     const share = Math.max(RAMP_START, 1 - remaining / circuit.settings.ramp);
-    return circuit.parts.random() < share ? this.#join(now) : this.#refuse('half-open', remaining);
+    const isAdmitted = isChosen(circuit.parts.random, share, false);
+    return isAdmitted ? this.#join(now) : this.#refuse('half-open', remaining);
   }
 
   #refuse(state: 'open' | 'half-open' | 'isolated', retryAfterMs: number): Admission | undefined {

@@ -13,6 +13,20 @@ export function mayProbe({ isProbe }: Settings, call: CallOptions | undefined): 
   }
 }
 
+/**
+ * Whether chance chooses this one of all, of which `share` are chosen. A `random` that throws, or
+ * gives no number, chooses what is safe.
+ */
+export function isChosen(random: () => number, share: number, safe: boolean): boolean {
+  try {
+    const chance = random();
+    return Number.isNaN(chance) ? safe : chance < share;
+  } catch (error) {
+    reportOnce(random, 'breaker: random', error);
+    return safe;
+  }
+}
+
 /** For how long the dependency asked to be left alone; undefined when it did not, or the function threw. */
 export function askedPause(
   openOn: (outcome: Outcome) => number | undefined,

@@ -1,5 +1,4 @@
 import { isResilienceError } from '@fournines/core';
-import type { TimeoutError } from '@fournines/core';
 import { Admission, DONE, SPARED } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 import { askedPause } from './guarded.ts';
@@ -55,7 +54,8 @@ export class Outcomes {
    */
   abandon(admission: Admission, reason: unknown, neverStarted: boolean): Admission {
     if (admission.generation === DONE) return admission;
-    if (!neverStarted && isTimeout(reason) && this.#ranLongEnough(admission, reason.durationMs)) {
+    const timeoutMs = neverStarted ? undefined : timeoutOf(reason);
+    if (timeoutMs !== undefined && this.#ranLongEnough(admission, timeoutMs)) {
       this.#record(admission, true, 'timeout', reason);
     } else if (
       admission.leaseUntil !== undefined &&
@@ -189,6 +189,11 @@ export class Outcomes {
   }
 }
 
-function isTimeout(reason: unknown): reason is TimeoutError {
-  return isResilienceError(reason) && reason.code === 'ETIMEDOUT';
+/** How long the timeout of ours was that ran out; undefined for any other reason of an abort. */
+function timeoutOf(reason: unknown): number | undefined {
+  try {
+    return isResilienceError(reason) && reason.code === 'ETIMEDOUT' ? reason.durationMs : undefined;
+  } catch {
+    return undefined;
+  }
 }
