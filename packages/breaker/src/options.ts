@@ -23,7 +23,8 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly slidingWindow?: TimeWindowOptions | CountWindowOptions;
   /**
    * A call that takes at least this many milliseconds is slow, failed or not; one that still runs
-   * counts as slow from that moment on. > 0. Default: off.
+   * counts as slow from that moment on; `minimumCalls` of those, of which none that started later
+   * was answered, open the circuit by themselves. > 0. Default: off.
    */
   readonly slowCallDuration?: number;
   /** Opens when at least this share of calls is slow: > 0 and ≤ 1. Default 1. Needs `slowCallDuration`. */

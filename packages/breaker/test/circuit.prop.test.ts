@@ -7,10 +7,16 @@ import { NaiveCircuit, type NaiveOptions } from './naive-circuit.ts';
 /** How many random sequences are compared with the model. */
 const RUNS = 20_000;
 
+const REFUSED = Object.assign(new Error('down'), { code: 'ECONNREFUSED' });
+
 /** What a sequence is made of. Indices choose among the calls that are running. */
 type Step =
   | { readonly do: 'call' }
-  | { readonly do: 'settle'; readonly which: number; readonly how: 'ok' | 'fail' | 'ignore' }
+  | {
+      readonly do: 'settle';
+      readonly which: number;
+      readonly how: 'ok' | 'fail' | 'timeout' | 'ignore';
+    }
   | { readonly do: 'burst'; readonly how: 'ok' | 'fail'; readonly times: number }
   | { readonly do: 'time'; readonly ms: number }
   | { readonly do: 'isolate' }
@@ -18,7 +24,7 @@ type Step =
   | { readonly do: 'reset' }
   | { readonly do: 'configure'; readonly failureThreshold: number; readonly resetTimeout: number };
 
-const how = fc.constantFrom('ok' as const, 'fail' as const, 'fail' as const, 'ignore' as const);
+const how = fc.constantFrom('ok' as const, 'fail' as const, 'timeout' as const, 'ignore' as const);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('call' as const) }) },
   {
@@ -159,14 +165,15 @@ class Pair {
       id,
       settle: (verdict) => {
         if (verdict === 'ok') permit.success(1);
-        else if (verdict === 'fail') permit.failure(new TimeoutError('inner', 1));
+        else if (verdict === 'fail') permit.failure(REFUSED);
+        else if (verdict === 'timeout') permit.failure(new TimeoutError('inner', 1));
         else permit[Symbol.dispose]();
       },
     });
     return true;
   }
 
-  #settle(which: number, verdict: 'ok' | 'fail' | 'ignore'): void {
+  #settle(which: number, verdict: 'ok' | 'fail' | 'timeout' | 'ignore'): void {
     const [call] = this.#running.splice(which % Math.max(1, this.#running.length), 1);
     if (call === undefined) return;
     call.settle(verdict);

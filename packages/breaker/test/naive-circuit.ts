@@ -42,6 +42,8 @@ export class NaiveCircuit {
   #openedAt = 0;
   #breakMs = 0;
   #isolations = 0;
+  /** The latest start among the calls of this epoch that were answered. */
+  #answeredUpTo = -Infinity;
   readonly #running: NaiveCall[] = [];
   /** Outcomes of the present closed period, or of the one that ended in the present opening. */
   #outcomes: NaiveOutcome[] = [];
@@ -67,7 +69,7 @@ export class NaiveCircuit {
   }
 
   isolate(): void {
-    if (this.#isolations === 0) this.#epoch += 1;
+    if (this.#isolations === 0) this.#nextEpoch();
     this.#isolations += 1;
   }
 
@@ -103,7 +105,7 @@ export class NaiveCircuit {
     return isAdmitted;
   }
 
-  settle(id: number, how: 'ok' | 'fail' | 'ignore'): void {
+  settle(id: number, how: 'ok' | 'fail' | 'timeout' | 'ignore'): void {
     const index = this.#running.findIndex((call) => call.id === id);
     const [call] = this.#running.splice(index, 1);
     if (call === undefined) throw new Error('the test settled a call twice');
@@ -124,12 +126,13 @@ export class NaiveCircuit {
       this.#counts.late += 1;
       return;
     }
-    const failed = how === 'fail';
+    const failed = how !== 'ok';
     if (call.isProbe) {
       this.#probeOutcomes.push(failed || slow);
       this.#decide();
       return;
     }
+    if (how !== 'timeout') this.#answeredUpTo = Math.max(this.#answeredUpTo, call.startedAt);
     this.#outcomes.push({ at: this.#now, failed, slow });
     this.#lookForSlow();
     this.#judge();
@@ -237,7 +240,11 @@ export class NaiveCircuit {
     const all = seen.length + slowNow;
     const bySlow =
       slow > 0 && all >= minimumCalls && slow / all >= this.#options.slowCallRateThreshold;
-    if (byRow || byRate || bySlow) this.#open();
+    const unanswered = this.#running.filter(
+      (call) => call.epoch === this.#epoch && call.isSlowNow && call.startedAt > this.#answeredUpTo,
+    );
+    const byHole = unanswered.length >= minimumCalls;
+    if (byRow || byRate || bySlow || byHole) this.#open();
   }
 
   #decide(): void {
@@ -255,12 +262,17 @@ export class NaiveCircuit {
     this.#openedAt = this.#now;
     this.#breakMs = this.#options.resetTimeout;
     this.#state = 'open';
+    this.#nextEpoch();
+  }
+
+  #nextEpoch(): void {
     this.#epoch += 1;
+    this.#answeredUpTo = -Infinity;
   }
 
   #enter(state: 'closed' | 'half-open'): void {
     this.#state = state;
-    this.#epoch += 1;
+    this.#nextEpoch();
     this.#outcomes = [];
     this.#probeOutcomes = [];
   }

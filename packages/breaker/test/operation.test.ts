@@ -234,7 +234,14 @@ describe('events', () => {
         trip: {
           rule: 'failure-threshold',
           inequality: '2 failures in a row >= failureThreshold 2',
-          window: { calls: 2, failures: 2, slow: 0, slowInFlight: 0, consecutiveFailures: 2 },
+          window: {
+            calls: 2,
+            failures: 2,
+            slow: 0,
+            slowInFlight: 0,
+            unanswered: 0,
+            consecutiveFailures: 2,
+          },
           failures: { unavailable: 2 },
           error: last,
         },

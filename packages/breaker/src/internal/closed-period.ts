@@ -54,6 +54,10 @@ export class ClosedPeriod {
     return this.#running.overdue !== former;
   }
 
+  answered(admission: Admission): void {
+    this.#running.answered(admission);
+  }
+
   leave(admission: Admission): void {
     this.#running.leave(admission);
   }
@@ -107,7 +111,8 @@ export class ClosedPeriod {
   }
 
   #numbersOf({ calls, failures, slow }: Tally): TripWindow {
-    const slowInFlight = this.#running.overdue;
-    return { calls, failures, slow, slowInFlight, consecutiveFailures: this.consecutiveFailures };
+    const { overdue: slowInFlight, unanswered } = this.#running;
+    const { consecutiveFailures } = this;
+    return { calls, failures, slow, slowInFlight, unanswered, consecutiveFailures };
   }
 }

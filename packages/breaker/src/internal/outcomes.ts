@@ -6,6 +6,8 @@ import { VALUE_CATEGORY } from './judge.ts';
 import type { Probes } from './probes.ts';
 import { brokenRule } from './trip-rules.ts';
 
+const TIMEOUT = 'timeout';
+
 /** What becomes of a call: judged, counted, and put to the rules of the present state. */
 export class Outcomes {
   readonly #circuit: Circuit;
@@ -33,7 +35,7 @@ export class Outcomes {
     const { judge, openOn } = circuit.settings;
     const { verdict, category } = judge.error(error);
     const pauseMs = openOn && askedPause(openOn, { ok: false, error });
-    if (verdict === 'ignore' || (category === 'timeout' && this.#wasStalled(admission))) {
+    if (verdict === 'ignore' || (category === TIMEOUT && this.#wasStalled(admission))) {
       this.#ignore(admission);
     } else {
       const failed = verdict === 'failure';
@@ -56,7 +58,7 @@ export class Outcomes {
     if (admission.generation === DONE) return admission;
     const timeoutMs = neverStarted ? undefined : timeoutOf(reason);
     if (timeoutMs !== undefined && this.#ranLongEnough(admission, timeoutMs)) {
-      this.#record(admission, true, 'timeout', reason);
+      this.#record(admission, true, TIMEOUT, reason);
     } else if (
       admission.leaseUntil !== undefined &&
       admission.generation === this.#circuit.generation
@@ -129,6 +131,8 @@ export class Outcomes {
     category: string | undefined,
   ): void {
     const { period, stalls } = this.#circuit;
+    // What a timeout ended was not answered.
+    if (category !== TIMEOUT) period.answered(admission);
     period.leave(admission);
     period.record(now, failed, slow, category);
     if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
