@@ -113,6 +113,24 @@ describe('a black hole', () => {
     expect(policy.lastTrip).toMatchObject({ rule: 'black-hole', window: { unanswered: 3 } });
   });
 
+  test('an answer begins the count anew, at nothing', () => {
+    const policy = breaker({ minimumCalls: 3, slidingWindow: { size: 100 } });
+    for (let i = 0; i < 50; i++) start(policy)?.success();
+    now += 1;
+    start(policy);
+    start(policy);
+    now += 1_000;
+    start(policy);
+    start(policy);
+    now += 100;
+    start(policy)?.success();
+    now += 1;
+    for (let i = 0; i < 3; i++) start(policy);
+    now += 1_000;
+    start(policy);
+    expect(policy.lastTrip).toMatchObject({ rule: 'black-hole', window: { unanswered: 3 } });
+  });
+
   test('calls that were given up are not counted, and timeouts are no answers', () => {
     const dropped = breaker();
     const calls = Array.from({ length: 19 }, () => start(dropped));
