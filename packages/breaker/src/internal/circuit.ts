@@ -7,7 +7,7 @@ import type { Admission } from './admission.ts';
 import { breakDuration } from './break-duration.ts';
 import { CircuitCounts } from './circuit-counts.ts';
 import type { CircuitParts } from './circuit-parts.ts';
-import { CircuitTime } from './circuit-time.ts';
+import { CircuitTime, isShort } from './circuit-time.ts';
 import { ClosedPeriod } from './closed-period.ts';
 import { Entrance } from './entrance.ts';
 import { FleetLink } from './fleet-link.ts';
@@ -15,6 +15,7 @@ import { Isolation } from './isolation.ts';
 import { Operator } from './operator.ts';
 import { Outcomes } from './outcomes.ts';
 import { Probes } from './probes.ts';
+import { Ramp } from './ramp.ts';
 import type { Settings } from './settings.ts';
 import { Stalls } from './stalls.ts';
 import { Transitions } from './transitions.ts';
@@ -61,7 +62,8 @@ export class Circuit {
   openings = 0;
   /** The error that opened it. */
   cause: unknown;
-  rampUntil = 0;
+  /** Traffic that comes back after closing. */
+  ramp: Ramp | undefined;
 
   readonly #entrance: Entrance;
   readonly #outcomes: Outcomes;
@@ -70,6 +72,7 @@ export class Circuit {
     this.parts = parts;
     this.settings = settings;
     this.time = new CircuitTime(parts.clock);
+    this.time.isExact = isShort(settings.slowCallDuration);
     this.since = this.time.exact();
     this.transitions = new Transitions(parts.events);
     this.period = new ClosedPeriod(this, settings);
@@ -154,7 +157,7 @@ export class Circuit {
       failures: this.probes?.categories ?? this.period.categories,
       ...(error === undefined ? {} : { error }),
     };
-    const isReopening = this.probes !== undefined || this.rampUntil > 0;
+    const isReopening = this.probes !== undefined || this.ramp !== undefined;
     const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
     this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
     this.fleet?.opened({ breakMs, openings: attempt + 1, trip });
@@ -164,7 +167,7 @@ export class Circuit {
     const former = this.state;
     this.openings = openings;
     this.cause = trip.error;
-    this.rampUntil = 0;
+    this.ramp = undefined;
     this.lastTrip = trip;
     this.counts.trips += 1;
     this.stayOpen(breakMs);
@@ -206,15 +209,30 @@ export class Circuit {
 
   /** How long a probe may take. */
   get leaseMs(): number {
-    return this.settings.maxWait ?? (this.breakMs || DEFAULT_LEASE_MS);
+    const { breakMs } = this;
+    const hasBreak = breakMs > 0 && breakMs < Infinity;
+    return this.settings.maxWait ?? (hasBreak ? breakMs : DEFAULT_LEASE_MS);
+  }
+
+  /** When a call that is no probe may come back: the probes should have decided by then. */
+  get decisionMs(): number {
+    return Math.min(this.leaseMs, DEFAULT_LEASE_MS);
   }
 
   close(ramp: number): void {
-    this.rampUntil = ramp > 0 ? this.time.exact() + ramp : 0;
+    this.ramp = ramp > 0 ? new Ramp(this.time.exact(), ramp) : undefined;
     if (ramp === 0) this.openings = 0;
     this.cause = undefined;
     this.period.clear();
     this.begin('closed');
+  }
+
+  /** All traffic is back: it has recovered. */
+  endRamp(): void {
+    if (this.ramp === undefined) return;
+    this.ramp = undefined;
+    this.openings = 0;
+    this.isPlain = this.state === 'closed';
   }
 
   /** Begins a new generation: what was admitted before moves nothing any more. */
@@ -227,7 +245,7 @@ export class Circuit {
     this.#entrance.refusals.last = undefined;
     this.fleet?.begin();
     this.period.begin(this.generation, this.settings);
-    this.isPlain = phase === 'closed' && !this.isolation.isActive && this.rampUntil === 0;
+    this.isPlain = this.state === 'closed' && this.ramp === undefined;
     this.since = this.parts.clock.now();
   }
 

@@ -3,10 +3,10 @@ import { Admission, SPARED } from './admission.ts';
 import type { Circuit } from './circuit.ts';
 import { isChosen, mayProbe } from './guarded.ts';
 import type { Outcomes } from './outcomes.ts';
+import type { Ramp } from './ramp.ts';
 import { Refusals } from './refusals.ts';
 
-/** The lowest share of traffic that a ramp lets through. */
-const RAMP_START = 0.1;
+const COMING_BACK = 'traffic is coming back, the next call may pass';
 
 /** Who may come in. */
 export class Entrance {
@@ -44,11 +44,11 @@ export class Entrance {
     const circuit = this.#circuit;
     if (circuit.isolation.isActive) return this.#refuse('isolated', Infinity);
     const now = circuit.time.exact();
-    if (circuit.phase === 'closed') return this.#admitRamping(now, call);
+    if (circuit.phase === 'closed') return this.#admitRamping(now, call, circuit.ramp);
     if (circuit.phase === 'open') {
       const remaining = circuit.openedAt + circuit.breakMs - now;
       if (remaining > 0) return this.#refuse('open', remaining);
-      if (!mayProbe(circuit.settings, call)) return this.#refuse('open', 0);
+      if (!mayProbe(circuit.settings, call)) return this.#refuse('open', circuit.decisionMs);
       const { fleet } = circuit;
       if (fleet?.mayProbe(circuit.leaseMs, (ms) => circuit.stayOpen(ms)) === false) {
         return this.#refuse('open', fleet.deadline);
@@ -71,31 +71,36 @@ export class Entrance {
     probes.expire(now);
     this.#outcomes.decide(probes);
     if (circuit.probes !== probes) return this.#admitSlowly(call);
-    if (!probes.hasRoom || !mayProbe(circuit.settings, call)) {
-      return this.#refuse('half-open', probes.waitMs(now));
+    if (!probes.hasRoom) return this.#refuse('half-open', probes.waitMs(now));
+    if (!mayProbe(circuit.settings, call)) {
+      return this.#refuse('half-open', circuit.decisionMs, 'this call may not be a probe');
     }
     circuit.inFlight += 1;
     return probes.send(now, circuit.stalls.before());
   }
 
-  #admitRamping(now: number, call: CallOptions | undefined): Admission | undefined {
+  #admitRamping(
+    now: number,
+    call: CallOptions | undefined,
+    ramp: Ramp | undefined,
+  ): Admission | undefined {
     const circuit = this.#circuit;
-    const remaining = circuit.rampUntil - now;
-    if (remaining <= 0) {
-      circuit.rampUntil = 0;
-      circuit.openings = 0;
-      circuit.isPlain = true;
-      return this.#join(now);
-    }
+    const isOver = ramp === undefined || ramp.isOver(now);
+    if (isOver) circuit.endRamp();
     if (this.#outcomes.tripsOnRunning(now)) return this.#admitSlowly(call);
-    const share = Math.max(RAMP_START, 1 - remaining / circuit.settings.ramp);
-    const isAdmitted = isChosen(circuit.parts.random, share, false);
-    return isAdmitted ? this.#join(now) : this.#refuse('half-open', remaining);
+    if (isOver) return this.#join(now);
+    const isAdmitted = isChosen(circuit.parts.random, ramp.share(now), false);
+    // Chance decides anew about each call.
+    return isAdmitted ? this.#join(now) : this.#refuse('half-open', 0, COMING_BACK);
   }
 
-  #refuse(state: 'open' | 'half-open' | 'isolated', retryAfterMs: number): Admission | undefined {
+  #refuse(
+    state: 'open' | 'half-open' | 'isolated',
+    retryAfterMs: number,
+    reason: string | undefined = this.#circuit.isolation.note,
+  ): Admission | undefined {
     const circuit = this.#circuit;
-    const refusal = { state, retryAfterMs, cause: circuit.cause, reason: circuit.isolation.note };
+    const refusal = { state, retryAfterMs, cause: circuit.cause, reason };
     if (this.refusals.refuse(circuit.settings.enforcement, refusal)) return undefined;
     circuit.inFlight += 1;
     return (this.#spared ??= new Admission(circuit, SPARED, 0, 0));

@@ -1,4 +1,5 @@
 import type { ExportedCircuit } from '../exported-circuit.ts';
+import { isShort } from './circuit-time.ts';
 import type { Circuit } from './circuit.ts';
 import type { Settings } from './settings.ts';
 import { Stalls } from './stalls.ts';
@@ -37,11 +38,13 @@ export class Operator {
     circuit.fleet?.closed();
   }
 
-  /** Takes new settings; the state stays, and so does what the window holds. */
+  /** Takes new settings; the state stays, and so does what the window holds where its kind is the same. */
   configure(settings: Settings): void {
     const circuit = this.#circuit;
     const former = circuit.settings;
     circuit.settings = settings;
+    circuit.time.isExact = isShort(settings.slowCallDuration);
+    if (settings.ramp === 0) circuit.endRamp();
     circuit.stalls = new Stalls(circuit, circuit.parts.clock, settings.stalls);
     circuit.period.configure(former, settings, circuit.time.exact());
   }
@@ -50,14 +53,16 @@ export class Operator {
     const circuit = this.#circuit;
     const now = circuit.time.exact();
     const wall = circuit.parts.clock.wall();
-    const remaining = circuit.phase === 'open' ? circuit.openedAt + circuit.breakMs - now : 0;
     const isClosed = circuit.phase === 'closed';
+    const remaining = circuit.phase === 'open' ? circuit.openedAt + circuit.breakMs - now : 0;
+    // Infinity is no JSON.
+    const openUntil = remaining === Infinity ? null : wall + Math.max(0, remaining);
     return {
       version: 1,
       state: isClosed ? 'closed' : 'open',
       isolated: circuit.isolation.isActive,
       exportedAt: wall,
-      ...(isClosed ? {} : { openUntil: wall + Math.max(0, remaining) }),
+      ...(isClosed ? {} : { openUntil }),
       openings: circuit.openings,
       consecutiveFailures: circuit.period.consecutiveFailures,
       window: circuit.period.exportAt(now),
@@ -73,7 +78,8 @@ export class Operator {
     circuit.period.importAt(now, exported.window, Math.max(0, wall - exported.exportedAt));
     if (exported.state !== 'open') return;
     // Clocks of two machines disagree: no break is longer than it was when it was exported.
-    const openUntil = exported.openUntil ?? wall;
+    const { openUntil: until = wall } = exported;
+    const openUntil = until ?? Infinity;
     const most = Math.max(0, openUntil - exported.exportedAt);
     circuit.stayOpen(Math.min(Math.max(0, openUntil - wall), most));
     circuit.begin('open');
