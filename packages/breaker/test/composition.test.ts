@@ -133,6 +133,12 @@ describe('a black hole', () => {
     expect(ours.lastTrip?.failures).toEqual({ timeout: 3 });
   });
 
+  test('behind a timeout trips also where the timeout is shorter than slowCallDuration', async () => {
+    const ours = breaker({ failureThreshold: 3, slowCallDuration: 2_000 });
+    const admitted = await flood(compose(timeout({ duration: 1_000, clock }), ours), ours);
+    expect(admitted).toBeLessThanOrEqual(3 + 10);
+  });
+
   test('around a timeout trips: its error counts', async () => {
     const ours = breaker({ failureThreshold: 3 });
     const admitted = await flood(compose(ours, timeout({ duration: 1_000, clock })), ours);

@@ -224,6 +224,9 @@ describe('aborts', () => {
     ['before half of it', {}, 499, 0],
     ['after slowCallDuration', { slowCallDuration: 300 }, 300, 1],
     ['before slowCallDuration', { slowCallDuration: 800 }, 799, 0],
+    ['at half of it, where slowCallDuration is no shorter', { slowCallDuration: 1_000 }, 500, 1],
+    ['at half of it, where slowCallDuration is longer', { slowCallDuration: 2_000 }, 500, 1],
+    ['before half of it, where slowCallDuration is longer', { slowCallDuration: 2_000 }, 499, 0],
   ])('a timeout of ours further out counts once: %s', async (_name, options, ranMs, failures) => {
     const policy = breaker({ failureThreshold: 5, ...options });
     const controller = new AbortController();

@@ -159,7 +159,8 @@ export class Outcomes {
     if (admission.generation === SPARED) return false;
     const { settings, time } = this.#circuit;
     const { slowCallDuration } = settings;
-    const enough = slowCallDuration === Infinity ? timeoutMs / 2 : slowCallDuration;
+    // One that is no shorter than the timeout could never be reached.
+    const enough = slowCallDuration < timeoutMs ? slowCallDuration : timeoutMs / 2;
     return time.exact() - admission.startedAt >= enough && !this.#wasStalled(admission);
   }
 
@@ -178,7 +179,7 @@ export class Outcomes {
   #judge(exemplar?: unknown, pauseMs?: number): void {
     const circuit = this.#circuit;
     const { numbers } = circuit.period;
-    const rule = brokenRule(circuit.settings, numbers, circuit.rampUntil > 0);
+    const rule = brokenRule(circuit.settings, numbers, circuit.ramp !== undefined);
     if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);
   }
 
