@@ -23,6 +23,29 @@ const idle = (ms: number): void => {
   }
 };
 
+test('a threshold of a few milliseconds is measured exactly', () => {
+  for (const configured of [false, true]) {
+    const policy = circuitBreaker({
+      failureThreshold: 3,
+      slowCallDuration: configured ? 1_000 : 5,
+      stalls: false,
+    });
+    if (configured) policy.configure({ slowCallDuration: 5 });
+    idle(30);
+    for (let i = 0; i < 20; i++) {
+      loop.work(40);
+      const permit = admitted(policy);
+      const other = admitted(policy);
+      loop.turn();
+      loop.work(1);
+      permit.success();
+      loop.work(4);
+      other.success();
+    }
+    expect(policy.snapshot().counts.slow).toBe(20);
+  }
+});
+
 describe('a coarse clock that lags behind the exact one within a turn of the loop', () => {
   test.each<CircuitBreakerOptions>([{ stalls: false }, { stalls: true }])(
     'moves no time on: a call lasts as long as it lasted (%j)',

@@ -1,6 +1,14 @@
 import type { Clock } from '@fournines/core';
 import { coarseNow, isSystemTime } from '@fournines/core/authoring';
 
+/** Durations below this are not measured with a clock that may be a few ten milliseconds behind. */
+const SHORT_MS = 100;
+
+/** Whether a duration is too short for the coarse clock. */
+export function isShort(ms: number): boolean {
+  return ms < SHORT_MS;
+}
+
 /**
  * The time of one circuit: never goes back. The coarse clock may lag behind the exact one by a
  * whole turn of the event loop; that is no step: the later of the two is the time. A clock that is
@@ -8,6 +16,8 @@ import { coarseNow, isSystemTime } from '@fournines/core/authoring';
  * prolongs a break nor ages a window.
  */
 export class CircuitTime {
+  /** Whether statistics are to be exact too. */
+  isExact = false;
   readonly #clock: Clock;
   #last = -Infinity;
   #offset = 0;
@@ -21,7 +31,7 @@ export class CircuitTime {
 
   /** At most about 10 ms old, or as old as this turn of the event loop: for statistics. */
   coarse(): number {
-    if (!isSystemTime(this.#clock)) return this.exact();
+    if (this.isExact || !isSystemTime(this.#clock)) return this.exact();
     const reading = coarseNow(this.#clock);
     if (reading < this.#lastCoarse) this.#goOnFrom(reading);
     this.#lastCoarse = reading;
