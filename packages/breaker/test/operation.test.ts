@@ -1,3 +1,4 @@
+import { TimeoutError } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
 import { channel } from 'node:diagnostics_channel';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -124,12 +125,55 @@ describe('reset and configure', () => {
     await expect(succeed(policy)).rejects.toMatchObject({ state: 'open' });
   });
 
-  test('configure to another window takes over what fits', async () => {
-    const policy = breaker({ failureThreshold: 9, minimumCalls: 4, failureRateThreshold: 0.5 });
+  test('configure refuses what is no object of options', () => {
+    for (const nonsense of [null, undefined, 5, []]) {
+      expect(() => breaker().configure(nonsense as object)).toThrow(
+        /breaker: configure: options must be an object/,
+      );
+    }
+  });
+
+  test.each([
+    [{ duration: 30_000 }, { duration: 60_000, buckets: 6 }],
+    [{ duration: 30_000 }, { duration: 15_000, buckets: 50 }],
+    [{ size: 10 }, { size: 100 }],
+    [{ size: 10 }, { size: 4 }],
+  ])('configure from %j to %j keeps the window, with its categories', async (former, next) => {
+    const rates = { failureThreshold: 9, minimumCalls: 4, failureRateThreshold: 0.5 };
+    const policy = breaker({ ...rates, slidingWindow: former });
+    await fail(policy);
+    await clock.advance(6_000);
+    await fail(policy, new TimeoutError('x', 1));
+    policy.configure({ slidingWindow: next });
     await trip(policy);
-    policy.configure({ slidingWindow: { duration: 60_000, buckets: 6 } });
+    expect(policy.lastTrip).toMatchObject({
+      window: { calls: 4, failures: 4 },
+      failures: { unavailable: 3, timeout: 1 },
+    });
+  });
+
+  test('configure to a shorter window forgets exactly what is older', async () => {
+    const policy = breaker({ failureThreshold: 9, minimumCalls: 3, failureRateThreshold: 0.5 });
+    await fail(policy);
+    await clock.advance(18_000);
+    policy.configure({ slidingWindow: { duration: 10_000 } });
+    await fail(policy, new TimeoutError('x', 1));
     await trip(policy);
-    expect(policy.lastTrip?.window.calls).toBe(4);
+    expect(policy.lastTrip?.failures).toEqual({ unavailable: 2, timeout: 1 });
+  });
+
+  test('configure from a window over time to one over calls, or back, begins an empty one', async () => {
+    for (const [former, next] of [
+      [{ duration: 30_000 }, { size: 10 }],
+      [{ size: 10 }, { duration: 30_000 }],
+    ] as const) {
+      const policy = breaker({ failureThreshold: 3, slidingWindow: former });
+      await trip(policy);
+      policy.configure({ slidingWindow: next });
+      expect(policy.snapshot().gauges.failureRate).toBe(0);
+      await fail(policy);
+      expect(policy.state).toBe('open');
+    }
   });
 });
 
@@ -199,10 +243,40 @@ describe('export and import', () => {
     expect(breaker({ initialState: exported }).snapshot().gauges.failureRate).toBe(0);
   });
 
+  test('a break without end stays one (Polly 26)', async () => {
+    for (const resetTimeout of [Infinity, Number.MAX_SAFE_INTEGER]) {
+      const policy = breaker({ resetTimeout: () => resetTimeout });
+      await trip(policy);
+      await clock.advance(1e9);
+      for (const circuit of [policy, restart(policy), breaker({ initialState: policy.toJSON() })]) {
+        expect(circuit.retryAfterMs).toBeGreaterThanOrEqual(resetTimeout - 1e9 - 1_000);
+        await expect(succeed(circuit)).rejects.toMatchObject({ state: 'open' });
+      }
+    }
+  });
+
+  test('probes of a circuit that was open without end are not waited for without end', async () => {
+    const policy = breaker({ resetTimeout: () => Infinity });
+    await trip(policy);
+    policy.isolate().dispose();
+    for (let i = 0; i < 3; i++) void policy.execute(() => new Promise(() => {})).catch(() => {});
+    await expect(succeed(policy)).rejects.toMatchObject({ retryAfterMs: 30_000 });
+  });
+
   test('nonsense is refused', () => {
     const good = breaker().toJSON();
+    const time = (...buckets: number[][]) => ({
+      ...good,
+      window: { kind: 'time', bucketMs: 1_000, buckets },
+    });
     for (const bad of [
       {},
+      time([1, 2, 0]),
+      time([1, 0, 2]),
+      time([2 ** 32, 0, 0]),
+      time([2 ** 31, 0, 0], [2 ** 31, 0, 0]),
+      time([-1, 0, 0]),
+      { ...good, state: 'open', openUntil: 'soon' },
       { ...good, version: 2 },
       { ...good, state: 'half-open' },
       { ...good, window: null },
@@ -485,6 +559,28 @@ test.each([
   ],
   [{ slowCallRateThreshold: 0.5 }, 'breaker: slowCallRateThreshold needs slowCallDuration'],
   [{ resetTimeout: Number.NaN }, 'breaker: resetTimeout must be >= 0, got NaN'],
+  [{ ramp: null }, 'breaker: ramp must be >= 0, got null'],
+  [{ enforcement: null }, 'breaker: enforcement must be >= 0 and <= 1, got null'],
+  [{ stalls: null }, 'breaker: stalls must be true or false, got null'],
+  [{ failureRateThreshold: null }, 'breaker: failureRateThreshold must be > 0 and <= 1, got null'],
+  [
+    { slowCallDuration: 5, slowCallRateThreshold: null },
+    'breaker: slowCallRateThreshold must be > 0 and <= 1, got null',
+  ],
+  [
+    { slidingWindow: { duration: 5, buckets: null } },
+    'breaker: slidingWindow.buckets must be an integer >= 1 and <= 1000, got null',
+  ],
+  [
+    { halfOpen: { permittedCalls: null } },
+    'breaker: halfOpen.permittedCalls must be an integer >= 1 and <= 1000, got null',
+  ],
+  [
+    { halfOpen: { failureRateThreshold: null } },
+    'breaker: halfOpen.failureRateThreshold must be > 0 and <= 1, got null',
+  ],
+  [{ fleet: null }, 'breaker: fleet must be what fleet(redis) returns'],
+  [{ fleet: { publish() {} } }, 'breaker: fleet must be what fleet(redis) returns'],
   [{ failureTreshold: 3 }, /unknown option 'failureTreshold'/],
 ])('refuses %j', (options, message) => {
   expect(() => circuitBreaker(options as CircuitBreakerOptions)).toThrow(message);

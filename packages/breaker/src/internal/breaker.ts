@@ -6,7 +6,7 @@ import type {
   Permit,
   Rejection,
 } from '@fournines/core';
-import { type Attempt, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import { type Attempt, type REFUSED, StagedPolicy, checkOptions } from '@fournines/core/authoring';
 import { BreakerEvents } from './breaker-events.ts';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
@@ -23,7 +23,7 @@ import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
 import { Circuit } from './circuit.ts';
 import type { OpenGate } from './circuit-parts.ts';
-import { settingsOf } from './settings.ts';
+import { OPTIONS, settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
 
@@ -138,6 +138,7 @@ export class Breaker
   configure(
     options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
   ): void {
+    checkOptions('breaker: configure', options, OPTIONS);
     const fixed = ['name', 'clock', 'random', 'initialState', 'fleet'].find(
       (key) => key in options,
     );
