@@ -91,13 +91,13 @@ export class ClosedPeriod {
     return this.#window.categories();
   }
 
-  configure(former: Settings, settings: Settings, now: number): void {
-    if (JSON.stringify(former.window) !== JSON.stringify(settings.window)) {
-      const exported = this.#window.exportAt(now);
+  configure(was: Settings, settings: Settings, now: number): void {
+    if (JSON.stringify(was.window) !== JSON.stringify(settings.window)) {
+      const former = this.#window;
       this.#window = windowFor(settings);
-      this.#window.importAt(now, exported, 0);
+      this.#window.takeOver(now, former);
     }
-    if (former.slowCallDuration !== settings.slowCallDuration) {
+    if (was.slowCallDuration !== settings.slowCallDuration) {
       this.#running.slowAfter = settings.slowCallDuration;
     }
   }
