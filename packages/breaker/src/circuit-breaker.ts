@@ -13,6 +13,7 @@ import type {
   RejectEvent,
   StateChangeEvent,
   Transition,
+  WithheldEvent,
 } from './events.ts';
 import type { ExportedCircuit } from './exported-circuit.ts';
 import { Breaker } from './internal/breaker.ts';
@@ -42,6 +43,8 @@ export interface CircuitBreakerSnapshot extends Snapshot {
     readonly late: number;
     /** How often it opened. */
     readonly trips: number;
+    /** How often a rule held and the group's `maxOpenRatio` kept it closed. */
+    readonly withheld: number;
   };
   readonly gauges: {
     /** The share of failures in the window, 0..1; of the probes while half-open. */
@@ -83,6 +86,8 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
   readonly onStateChange: Event<StateChangeEvent>;
   /** A call was refused. */
   readonly onReject: Event<RejectEvent>;
+  /** It would have opened, but too many of its group are. */
+  readonly onWithheld: Event<WithheldEvent>;
   /** What an operator may do: `reset`, `isolate` (with a `reason`), `release`. */
   readonly actions: Readonly<
     Record<

@@ -55,5 +55,12 @@ export interface RejectEvent extends ComponentEvent {
   readonly enforced: boolean;
 }
 
+/** A rule held, and the group's `maxOpenRatio` kept the circuit closed. Told once, until the rule holds no more. */
+export interface WithheldEvent extends ComponentEvent {
+  readonly type: 'withheld';
+  /** Why it would have opened. */
+  readonly trip: TripReport;
+}
+
 /** Every event of a breaker. */
-export type CircuitBreakerEvent = StateChangeEvent | RejectEvent;
+export type CircuitBreakerEvent = StateChangeEvent | RejectEvent | WithheldEvent;

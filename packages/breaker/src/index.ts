@@ -18,6 +18,7 @@ export type {
   StateChangeEvent,
   Transition,
   TransitionReason,
+  WithheldEvent,
 } from './events.ts';
 export type {
   ExportedCircuit,

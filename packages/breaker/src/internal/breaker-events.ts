@@ -7,6 +7,7 @@ import type { CircuitBreakerEvent } from '../events.ts';
 const channels = {
   'state-change': channel('fournines:circuit-breaker:state-change'),
   reject: channel('fournines:circuit-breaker:reject'),
+  withheld: channel('fournines:circuit-breaker:withheld'),
 } as const;
 
 /** A breaker's events, made when somebody first listens: a group may have thousands of breakers. */
@@ -22,6 +23,7 @@ export class BreakerEvents {
     this.#events ??= new ComponentEvents<CircuitBreakerEvent>(this.#component, [
       'state-change',
       'reject',
+      'withheld',
     ]);
     return this.#events;
   }

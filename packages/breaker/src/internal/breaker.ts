@@ -15,6 +15,7 @@ import type {
   RejectEvent,
   StateChangeEvent,
   Transition,
+  WithheldEvent,
 } from '../events.ts';
 import type { ExportedCircuit } from '../exported-circuit.ts';
 import type { CircuitBreakerOptions } from '../options.ts';
@@ -82,6 +83,10 @@ export class Breaker
 
   get onReject(): Event<RejectEvent> {
     return this.#events.events.of('reject');
+  }
+
+  get onWithheld(): Event<WithheldEvent> {
+    return this.#events.events.of('withheld');
   }
 
   get actions(): CircuitBreaker['actions'] {
@@ -169,6 +174,7 @@ export class Breaker
         spared: counts.spared,
         late: counts.late,
         trips: counts.trips,
+        withheld: counts.withheld,
       },
       gauges: {
         failureRate: window.calls === 0 ? 0 : window.failures / window.calls,

@@ -65,6 +65,9 @@ export class Circuit {
   /** Traffic that comes back after closing. */
   ramp: Ramp | undefined;
 
+  /** Whether a rule holds, and the group keeps it closed. */
+  isWithheld = false;
+
   readonly #entrance: Entrance;
   readonly #outcomes: Outcomes;
 
@@ -148,7 +151,8 @@ export class Circuit {
   // Transitions.
 
   open(rule: TripRule, window: TripWindow, error: unknown, ms?: number): void {
-    if (!this.#mayOpen()) return;
+    const mayOpen = this.#mayOpen();
+    if (!mayOpen && this.isWithheld) return;
     const attempt = this.openings;
     const trip: TripReport = {
       rule,
@@ -157,10 +161,22 @@ export class Circuit {
       failures: this.probes?.categories ?? this.period.categories,
       ...(error === undefined ? {} : { error }),
     };
+    if (!mayOpen) {
+      this.#withhold(trip);
+      return;
+    }
     const isReopening = this.probes !== undefined || this.ramp !== undefined;
     const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
     this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
     this.fleet?.opened({ breakMs, openings: attempt + 1, trip });
+  }
+
+  /** Tells once of a trip that the group does not allow. */
+  #withhold(trip: TripReport): void {
+    this.isWithheld = true;
+    this.counts.withheld += 1;
+    const { events, clock } = this.parts;
+    if (events.wants('withheld')) events.emit({ type: 'withheld', at: clock.now(), trip });
   }
 
   #openFor(breakMs: number, openings: number, trip: TripReport, reason: TransitionReason): void {
@@ -240,6 +256,7 @@ export class Circuit {
     const change = Number(phase !== 'closed') - Number(this.phase !== 'closed');
     if (change === 1 || change === -1) this.parts.gate?.count(change);
     this.phase = phase;
+    this.isWithheld = false;
     this.generation += 1;
     this.probes = undefined;
     this.#entrance.refusals.last = undefined;

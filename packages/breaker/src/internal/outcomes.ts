@@ -180,7 +180,8 @@ export class Outcomes {
     const circuit = this.#circuit;
     const { numbers } = circuit.period;
     const rule = brokenRule(circuit.settings, numbers, circuit.ramp !== undefined);
-    if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);
+    if (rule === undefined) circuit.isWithheld = false;
+    else circuit.open(rule, numbers, exemplar, pauseMs);
   }
 
   /** The dependency asked to be left alone: that opens the circuit, or keeps an open one open. */
