@@ -1,4 +1,4 @@
-import type { Permit } from '@fournines/core';
+import { type Permit, TimeoutError } from '@fournines/core';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../src/index.ts';
 import { busyLoop } from './busy-loop.ts';
@@ -22,6 +22,63 @@ const idle = (ms: number): void => {
     loop.turn();
   }
 };
+
+test('the heartbeat runs while something is in flight, and stops then', () => {
+  const policy = circuitBreaker({ slowCallDuration: 1_000 });
+  const permit = admitted(policy);
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  expect(loop.intervals).toBe(1);
+  permit.success();
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  expect(loop.intervals).toBe(0);
+});
+
+describe('a stall of this process', () => {
+  test('is not counted against calls that still run', () => {
+    const policy = circuitBreaker({ minimumCalls: 1, slowCallDuration: 500 });
+    admitted(policy);
+    loop.work(600);
+    loop.turn();
+    idle(20);
+    admitted(policy)[Symbol.dispose]();
+    expect(policy.state).toBe('closed');
+    idle(480);
+    expect(policy.tryAcquire().granted).toBe(false);
+  });
+
+  test('excuses a timeout that it was more than half of, and no other', () => {
+    for (const [stallMs, isExcused] of [
+      [600, true],
+      [300, false],
+      [60, false],
+    ] as const) {
+      const policy = circuitBreaker({ failureThreshold: 1 });
+      const permit = admitted(policy);
+      loop.work(stallMs);
+      loop.turn();
+      idle(1_000 - stallMs);
+      permit.failure(new TimeoutError('further in', 1_000));
+      expect([stallMs, policy.state]).toEqual([stallMs, isExcused ? 'closed' : 'open']);
+    }
+  });
+
+  test('excuses the abort by a timeout further out as well', () => {
+    for (const [stallMs, state] of [
+      [600, 'closed'],
+      [0, 'open'],
+    ] as const) {
+      const policy = circuitBreaker({ failureThreshold: 1 });
+      const controller = new AbortController();
+      const permit = policy.tryAcquire({ signal: controller.signal });
+      loop.work(stallMs);
+      loop.turn();
+      idle(1_000 - stallMs);
+      controller.abort(new TimeoutError('further out', 1_000));
+      if (permit.granted) permit.failure(controller.signal.reason);
+      expect(policy.state).toBe(state);
+    }
+  });
+});
 
 test('a threshold of a few milliseconds is measured exactly', () => {
   for (const configured of [false, true]) {

@@ -6,6 +6,8 @@ export interface BusyLoop {
   work(ms: number): void;
   /** The loop comes round: every interval fires once. */
   turn(): void;
+  /** How many intervals run. */
+  readonly intervals: number;
 }
 
 /**
@@ -23,6 +25,9 @@ export function busyLoop(): BusyLoop {
   });
   vi.stubGlobal('clearInterval', (handle: object) => intervals.delete(handle));
   return {
+    get intervals() {
+      return intervals.size;
+    },
     work: (ms) => {
       now += ms;
     },

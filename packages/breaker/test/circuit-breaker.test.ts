@@ -1,4 +1,4 @@
-import { BrokenCircuitError, compose } from '@fournines/core';
+import { BrokenCircuitError, TimeoutError, compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -116,6 +116,49 @@ describe('closed', () => {
     expect(policy.snapshot().gauges.failureRate).toBe(0.5 - 0.25);
     await times(2, () => fail(policy));
     expect(policy.state).toBe('open');
+  });
+
+  test('minimumCalls is no more than a count window holds, and 20 for a time window (R4 20)', async () => {
+    const small = breaker({ slidingWindow: { size: 5 } });
+    await times(4, () => fail(small));
+    expect(small.state).toBe('closed');
+    await fail(small);
+    expect(small.state).toBe('open');
+    const wide = breaker({ slidingWindow: { duration: 5 } });
+    await times(19, () => fail(wide));
+    expect(wide.state).toBe('closed');
+    await fail(wide);
+    expect(wide.state).toBe('open');
+  });
+
+  test.each([{ duration: 10_000 }, { size: 3 }])(
+    'reports failures by category, of the window alone (%j)',
+    async (slidingWindow) => {
+      const policy = breaker({ failureRateThreshold: 1, minimumCalls: 3, slidingWindow });
+      await times(2, () => fail(policy, new TimeoutError('old', 1)));
+      await succeed(policy);
+      await clock.advance(10_000);
+      await times(2, () => fail(policy));
+      await fail(policy, new TimeoutError('new', 1));
+      expect(policy.lastTrip).toMatchObject({
+        window: { calls: 3, failures: 3 },
+        failures: { unavailable: 2, timeout: 1 },
+      });
+    },
+  );
+
+  test('puts running calls to the rule with what the window still sees', async () => {
+    const policy = breaker({ minimumCalls: 2, slowCallDuration: 1_000 });
+    await times(10, () => succeed(policy));
+    await clock.advance(29_000);
+    void policy.execute(() => new Promise(() => {}));
+    const quick = deferred();
+    const later = policy.execute(() => quick.promise);
+    await clock.advance(1_000);
+    expect(policy.tryAcquire().granted).toBe(false);
+    expect(policy.lastTrip?.window).toMatchObject({ calls: 0, slowInFlight: 2 });
+    quick.resolve(1);
+    await later;
   });
 
   test('trips on a black hole: running calls count as slow once they are', async () => {

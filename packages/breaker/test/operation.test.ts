@@ -490,7 +490,7 @@ describe('enforcement', () => {
     expect(rejects).toEqual([false]);
     expect(policy.snapshot()).toMatchObject({
       status: 'up',
-      counts: { rejected: 0, spared: 1, trips: 1 },
+      counts: { rejected: 0, spared: 1, trips: 1, late: 0, success: 1 },
       gauges: { inFlight: 0 },
     });
     await clock.advance(1_000);
@@ -528,6 +528,21 @@ describe('two steps', () => {
     expect(policy.state).toBe('open');
     using refused = policy.tryAcquire();
     expect(refused).toMatchObject({ granted: false, retryAfterMs: 1_000 });
+  });
+
+  test('a permit whose signal a timeout of ours aborted counts as that, any other abort as nothing', async () => {
+    for (const [reason, state] of [
+      [new TimeoutError('outside', 1_000), 'open'],
+      [new Error('user left'), 'closed'],
+    ] as const) {
+      const policy = breaker({ failureThreshold: 1 });
+      const controller = new AbortController();
+      const permit = policy.tryAcquire({ signal: controller.signal });
+      await clock.advance(500);
+      controller.abort(reason);
+      if (permit.granted) permit.failure(reason);
+      expect([policy.state, policy.snapshot().gauges.inFlight]).toEqual([state, 0]);
+    }
   });
 
   test('a permit that is never settled is ignored; of a probe, its place is free again', async () => {
