@@ -131,6 +131,27 @@ describe('a black hole', () => {
     expect(policy.lastTrip).toMatchObject({ rule: 'black-hole', window: { unanswered: 3 } });
   });
 
+  test('an answer to an old call takes nothing off that was not counted', () => {
+    const policy = breaker({ minimumCalls: 3, slidingWindow: { size: 100 } });
+    for (let i = 0; i < 50; i++) start(policy)?.success();
+    now += 1;
+    start(policy);
+    now += 1;
+    start(policy)?.success();
+    const hung = [1, 2].map(() => {
+      now += 1;
+      return start(policy);
+    });
+    now += 1_000;
+    start(policy)?.drop();
+    hung[1]?.success();
+    now += 1;
+    for (let i = 0; i < 3; i++) start(policy);
+    now += 1_000;
+    start(policy);
+    expect(policy.lastTrip).toMatchObject({ rule: 'black-hole', window: { unanswered: 3 } });
+  });
+
   test('calls that were given up are not counted, and timeouts are no answers', () => {
     const dropped = breaker();
     const calls = Array.from({ length: 19 }, () => start(dropped));

@@ -1,3 +1,4 @@
+import { useManualClock } from '@fournines/core/testing';
 import { type Permit, TimeoutError } from '@fournines/core';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../src/index.ts';
@@ -100,6 +101,30 @@ test('a threshold of a few milliseconds is measured exactly', () => {
       other.success();
     }
     expect(policy.snapshot().counts.slow).toBe(20);
+  }
+});
+
+test('a manual clock that stood in for the system’s and is gone again stops no time', () => {
+  for (const [isRead, isExact] of [
+    [true, false],
+    [false, false],
+    [true, true],
+  ]) {
+    const time = useManualClock({ now: 1e9 });
+    const policy = circuitBreaker({ failureThreshold: 3, slowCallDuration: 500, stalls: false });
+    if (isRead) admitted(policy).success();
+    time[Symbol.dispose]();
+    if (isExact) {
+      loop.work(60);
+      policy.toJSON();
+    }
+    const permits = [admitted(policy), admitted(policy)];
+    idle(440);
+    permits[0]?.success();
+    expect(policy.snapshot().counts.slow).toBe(0);
+    idle(60);
+    permits[1]?.success();
+    expect(policy.snapshot().counts.slow).toBe(1);
   }
 });
 

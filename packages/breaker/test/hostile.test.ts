@@ -53,6 +53,12 @@ describe('a random that throws', () => {
     await expect(policy.execute(() => 1)).resolves.toBe(1);
   });
 
+  test('one that gives no number enforces too', async () => {
+    const policy = breaker({ enforcement: 0.5, random: () => Number.NaN });
+    await fail(policy);
+    expect(policy.tryAcquire()).toMatchObject({ granted: false });
+  });
+
   test('leaves the policies around it whole', async () => {
     const slots = bulkhead({ maxConcurrent: 2, clock });
     const policy = breaker({ enforcement: 0.5, random: broken() });

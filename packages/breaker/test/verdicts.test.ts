@@ -261,7 +261,8 @@ describe('aborts', () => {
     await clock.advance(100);
     const controller = new AbortController();
     const listener = policy.onStateChange(() => controller.abort(new Error('gone')));
-    await expect(policy.execute(() => 'called', controller.signal)).rejects.toThrow('gone');
+    const chain = compose(breaker(), policy);
+    await expect(chain.execute(() => 'called', controller.signal)).rejects.toThrow('gone');
     listener.dispose();
     expect(policy.snapshot()).toMatchObject({
       state: 'half-open',

@@ -42,6 +42,8 @@ export class CircuitTime {
     const reading = this.#clock.now();
     if (reading < this.#lastExact) this.#goOnFrom(reading);
     this.#lastExact = reading;
+    // It stands for both: the default clock may be replaced, and come back.
+    if (!isSystemTime(this.#clock)) this.#lastCoarse = reading;
     return this.#laterOf(reading);
   }
 
@@ -58,7 +60,7 @@ export class CircuitTime {
   /** The clock was set back: the time goes on from the last one. */
   #goOnFrom(reading: number): void {
     this.#offset = this.#last - reading;
-    this.#lastExact = -Infinity;
+    this.#lastExact = reading;
     this.#lastCoarse = -Infinity;
   }
 }
