@@ -29,7 +29,7 @@ const fail = (policy: CircuitBreaker, error: unknown): Promise<unknown> =>
   policy.execute(() => Promise.reject(error)).catch((thrown: unknown) => thrown);
 
 describe('openOn, the server says when to come back', () => {
-  test('holds for the failure that trips the circuit, longer or shorter than resetTimeout', async () => {
+  test('holds for the failure that trips the circuit, longer or shorter than resetTimeout (R4 5, failsafe 40)', async () => {
     for (const ms of [120_000, 50]) {
       const policy = breaker();
       const changes: StateChangeEvent[] = [];

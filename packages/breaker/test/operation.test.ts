@@ -27,7 +27,7 @@ const trip = async (policy: CircuitBreaker): Promise<void> => {
 };
 
 describe('isolation', () => {
-  test('refuses until every handle is released, then is as it was: closed and clean', async () => {
+  test('refuses until every handle is released, then is as it was: closed and clean (R4 13, cockatiel 46)', async () => {
     const policy = breaker();
     await fail(policy);
     const first = policy.isolate('migration');
@@ -62,7 +62,7 @@ describe('isolation', () => {
     expect(policy.state).toBe('closed');
   });
 
-  test('a call from before moves nothing after it', async () => {
+  test('a call from before moves nothing after it (Polly 21, Polly 22)', async () => {
     const policy = breaker({ failureThreshold: 1 });
     const gate = Promise.withResolvers();
     const call = policy.execute(() => gate.promise).catch(() => {});
@@ -94,7 +94,7 @@ describe('isolation', () => {
 });
 
 describe('reset and configure', () => {
-  test('reset closes and forgets', async () => {
+  test('reset closes and forgets (R4 12)', async () => {
     const policy = breaker();
     await trip(policy);
     policy.reset();
@@ -181,7 +181,7 @@ describe('export and import', () => {
   const restart = (policy: CircuitBreaker, options: CircuitBreakerOptions = {}): CircuitBreaker =>
     breaker({ ...options, initialState: JSON.parse(JSON.stringify(policy)) });
 
-  test('an open circuit stays open for what remains, by wall time', async () => {
+  test('an open circuit stays open for what remains, by wall time (gobreaker 36, cockatiel 46)', async () => {
     const policy = breaker();
     await trip(policy);
     await clock.advance(300);
@@ -203,14 +203,14 @@ describe('export and import', () => {
     expect([restored.state, restored.retryAfterMs]).toEqual(['open', 0]);
   });
 
-  test('an isolation does not travel', () => {
+  test('an isolation does not travel (61)', () => {
     const policy = breaker();
     policy.isolate();
     expect(policy.toJSON().isolated).toBe(true);
     expect(restart(policy).state).toBe('closed');
   });
 
-  test('failures in a row and the window go on counting', async () => {
+  test('failures in a row and the window go on counting (cockatiel 46)', async () => {
     const policy = breaker();
     await fail(policy);
     const restored = restart(policy);
@@ -324,7 +324,7 @@ describe('events', () => {
     expect(policy.history.map(({ to }) => to)).toEqual(['open']);
   });
 
-  test('listeners that throw hurt nobody, and the state is final when they run', async () => {
+  test('listeners that throw hurt nobody, and the state is final when they run (56)', async () => {
     const policy = breaker();
     const states: string[] = [];
     policy.onStateChange(() => {
@@ -341,7 +341,7 @@ describe('events', () => {
     expect(states).toEqual(['open']);
   });
 
-  test('a listener may move the circuit and call it; transitions are told in their order', async () => {
+  test('a listener may move the circuit and call it; transitions are told in their order (Polly 31, 69)', async () => {
     const policy = breaker();
     const seen: string[] = [];
     const inner: Promise<unknown>[] = [];
@@ -373,7 +373,7 @@ describe('events', () => {
     ]);
   });
 
-  test('each rejection is its own error, with the same short stack', async () => {
+  test('each rejection is its own error, with the same short stack (Polly 27)', async () => {
     const policy = breaker();
     await trip(policy);
     const errors = await Promise.all(Array.from({ length: 100 }, () => fail(policy)));
@@ -464,7 +464,7 @@ describe('recovery', () => {
     expect(policy.retryAfterMs).toBe(50);
   });
 
-  test('a generator or openOn that throws changes no result', async () => {
+  test('a generator or openOn that throws changes no result (failsafe 40, 56)', async () => {
     const broken = (): never => {
       throw new Error('bug');
     };
@@ -480,7 +480,7 @@ describe('recovery', () => {
 });
 
 describe('enforcement', () => {
-  test('a shadow trips, reports and lets every call through', async () => {
+  test('a shadow trips, reports and lets every call through (R4 14)', async () => {
     const policy = breaker({ enforcement: 0 });
     const rejects: boolean[] = [];
     policy.onReject(({ enforced }) => rejects.push(enforced));
@@ -516,7 +516,7 @@ describe('enforcement', () => {
 });
 
 describe('two steps', () => {
-  test('a permit counts as a call does, once', async () => {
+  test('a permit counts as a call does, once (R4 16)', async () => {
     const policy = breaker({ failureThreshold: 2 });
     const permit = policy.tryAcquire();
     if (!permit.granted) throw permit.error;
@@ -545,7 +545,7 @@ describe('two steps', () => {
     }
   });
 
-  test('a permit that is never settled is ignored; of a probe, its place is free again', async () => {
+  test('a permit that is never settled is ignored; of a probe, its place is free again (R4 8)', async () => {
     const policy = breaker({ halfOpen: { permittedCalls: 1 } });
     await trip(policy);
     await clock.advance(1_000);
@@ -597,7 +597,7 @@ test.each([
   [{ fleet: null }, 'breaker: fleet must be what fleet(redis) returns'],
   [{ fleet: { publish() {} } }, 'breaker: fleet must be what fleet(redis) returns'],
   [{ failureTreshold: 3 }, /unknown option 'failureTreshold'/],
-])('refuses %j', (options, message) => {
+])('refuses %j (R4 20)', (options, message) => {
   expect(() => circuitBreaker(options as CircuitBreakerOptions)).toThrow(message);
 });
 

@@ -178,7 +178,7 @@ describe('what the user says', () => {
     expect(policy.state).toBe('open');
   });
 
-  test('what throws is reported once and counts as a failure', async () => {
+  test('what throws is reported once and counts as a failure (56)', async () => {
     const warnings: string[] = [];
     const listen = (warning: Error): void => void warnings.push(warning.message);
     process.on('warning', listen);
@@ -213,7 +213,7 @@ describe('aborts', () => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
     });
 
-  test("the caller's abort is ignored, in every state", async () => {
+  test("the caller's abort is ignored, in every state (59)", async () => {
     const policy = breaker({ failureThreshold: 1, resetTimeout: 100 });
     const controller = new AbortController();
     const calls = [1, 2, 3].map(() => policy.execute(hang, controller.signal).catch(() => {}));
@@ -323,7 +323,7 @@ describe('aborts', () => {
     expect(policy.state).toBe('closed');
   });
 
-  test('a signal that is aborted already never calls the function', async () => {
+  test('a signal that is aborted already never calls the function (58)', async () => {
     const policy = breaker();
     const reason = new Error('gone');
     let calls = 0;
