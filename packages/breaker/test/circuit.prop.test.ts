@@ -187,6 +187,7 @@ class Pair {
       state,
       retryAfterMs: round(gauges.retryAfterMs),
       failureRate: gauges.failureRate,
+      slowRate: gauges.slowRate,
       inFlight: gauges.inFlight,
       calls: counts.calls,
       success: counts.success,
