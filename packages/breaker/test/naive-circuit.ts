@@ -71,6 +71,13 @@ export class NaiveCircuit {
     this.#options = options;
   }
 
+  /** What both clocks show when it begins. */
+  beginAt(now: number): void {
+    this.#exact = now;
+    this.#coarse = now;
+    this.#now = now;
+  }
+
   /** A step back takes no time. */
   clockStep(ms: number): void {
     this.work(Math.max(0, ms));
