@@ -21,7 +21,7 @@ export class CircuitTime {
   readonly #clock: Clock;
   #last = -Infinity;
   #offset = 0;
-  /** The last readings: each clock is compared with itself alone. */
+  /** The last readings. The coarse one may be behind the exact one, never the other way round. */
   #lastExact = -Infinity;
   #lastCoarse = -Infinity;
 
@@ -31,7 +31,7 @@ export class CircuitTime {
 
   /** At most about 10 ms old, or as old as this turn of the event loop: for statistics. */
   coarse(): number {
-    if (this.isExact || !isSystemTime(this.#clock)) return this.exact();
+    if (this.isExact) return this.exact();
     const reading = coarseNow(this.#clock);
     if (reading < this.#lastCoarse) this.#goOnFrom(reading);
     this.#lastCoarse = reading;
@@ -40,9 +40,9 @@ export class CircuitTime {
 
   exact(): number {
     const reading = this.#clock.now();
-    if (reading < this.#lastExact) this.#goOnFrom(reading);
+    if (reading < this.#lastExact || reading < this.#lastCoarse) this.#goOnFrom(reading);
     this.#lastExact = reading;
-    // It stands for both: the default clock may be replaced, and come back.
+    // An injected clock has one time; and the default may be replaced by one, and come back.
     if (!isSystemTime(this.#clock)) this.#lastCoarse = reading;
     return this.#laterOf(reading);
   }

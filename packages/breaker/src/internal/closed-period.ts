@@ -54,12 +54,8 @@ export class ClosedPeriod {
     return this.#running.overdue !== former;
   }
 
-  answered(admission: Admission): void {
-    this.#running.answered(admission);
-  }
-
-  leave(admission: Admission): void {
-    this.#running.leave(admission);
+  leave(admission: Admission, isAnswered: boolean): void {
+    this.#running.leave(admission, isAnswered);
   }
 
   record(now: number, failed: boolean, slow: boolean, category: string | undefined): void {

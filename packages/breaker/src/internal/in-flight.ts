@@ -57,23 +57,9 @@ export class InFlight {
     this.nextDue = first === undefined ? Infinity : first.startedAt + slowAfter;
   }
 
-  /** A call was answered, and is still counted: whatever started before it is not alone any more. */
-  answered(admission: Admission): void {
-    const former = this.#answeredUpTo;
-    if (admission.startedAt <= former) return;
-    this.#answeredUpTo = admission.startedAt;
-    // Those that are overdue are the oldest; each tick is passed once.
-    if (!admission.isOverdue) this.unanswered = 0;
-
-    let node: Admission | undefined = this.unanswered === 0 ? undefined : admission;
-    while (node !== undefined && node.startedAt > former) {
-      this.unanswered -= node.size;
-      node = node.previous;
-    }
-  }
-
-  /** A call is over, or judged. */
-  leave(admission: Admission): void {
+  /** A call is over, or judged; `isAnswered` where the dependency had the last word. */
+  leave(admission: Admission, isAnswered: boolean): void {
+    if (isAnswered && admission.startedAt > this.#answeredUpTo) this.#answered(admission);
     admission.size -= 1;
     if (admission.isOverdue) {
       this.overdue -= 1;
@@ -99,6 +85,19 @@ export class InFlight {
     }
     this.#cursor = undefined;
     this.nextDue = Infinity;
+  }
+
+  /** Whatever started before this one is not unanswered any more. */
+  #answered(admission: Admission): void {
+    const former = this.#answeredUpTo;
+    this.#answeredUpTo = admission.startedAt;
+    // Those that are overdue are the oldest; each tick is passed once.
+    if (!admission.isOverdue) this.unanswered = 0;
+    let node: Admission | undefined = this.unanswered === 0 ? undefined : admission;
+    while (node !== undefined && node.startedAt > former) {
+      this.unanswered -= node.size;
+      node = node.previous;
+    }
   }
 
   #unlink(admission: Admission): void {

@@ -132,8 +132,7 @@ export class Outcomes {
   ): void {
     const { period, stalls } = this.#circuit;
     // What a timeout ended was not answered.
-    if (category !== TIMEOUT) period.answered(admission);
-    period.leave(admission);
+    period.leave(admission, category !== TIMEOUT);
     period.record(now, failed, slow, category);
     if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
   }
@@ -142,7 +141,7 @@ export class Outcomes {
     const circuit = this.#circuit;
     circuit.counts.ignored += 1;
     if (this.#isOfThePast(admission)) return;
-    if (circuit.probes === undefined) circuit.period.leave(admission);
+    if (circuit.probes === undefined) circuit.period.leave(admission, false);
     else circuit.probes.giveBack(admission);
   }
 
