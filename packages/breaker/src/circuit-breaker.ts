@@ -105,7 +105,9 @@ export interface CircuitBreaker extends Policy<CallContext, CircuitBreakerSnapsh
   /** Closes the circuit, forgets the window and ends every isolation. */
   reset(): void;
   /**
-   * Changes options while it runs; state and window stay. `name`, `clock`, `random`, `initialState`
+   * Changes options while it runs. The state stays, and so does what the window holds, unless a window over time becomes
+   * one over calls or the other way round: that begins empty. A break or a ramp under way keeps its length;
+   * `ramp: 0` ends it. `name`, `clock`, `random`, `initialState`
    * and `fleet` are given at the beginning only.
    *
    * @throws TypeError or RangeError as {@link circuitBreaker}; nothing has changed then.

@@ -8,8 +8,8 @@ export interface ExportedCircuit {
   readonly isolated: boolean;
   /** When it was exported, in milliseconds since the Unix epoch. */
   readonly exportedAt: number;
-  /** When it may probe, in milliseconds since the Unix epoch. Only when open. */
-  readonly openUntil?: number;
+  /** When it may probe, in milliseconds since the Unix epoch; null: never by itself. Only when open. */
+  readonly openUntil?: number | null;
   /** How often it has opened without closing in between. */
   readonly openings: number;
   /** Failures in a row. */

@@ -23,7 +23,8 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly slidingWindow?: TimeWindowOptions | CountWindowOptions;
   /**
    * A call that takes at least this many milliseconds is slow, failed or not; one that still runs
-   * counts as slow from that moment on. > 0. Default: off.
+   * counts as slow from that moment on; `minimumCalls` of those, of which none that started later
+   * was answered, open the circuit by themselves. > 0. Default: off.
    */
   readonly slowCallDuration?: number;
   /** Opens when at least this share of calls is slow: > 0 and ≤ 1. Default 1. Needs `slowCallDuration`. */
@@ -55,7 +56,11 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly ramp?: number;
   /** Which share of refusals is carried out, 0..1: 0 is a shadow that trips and reports but lets every call through. Default 1. */
   readonly enforcement?: number;
-  /** The dependency says when to come back: milliseconds to stay open from now, or undefined. One that throws says undefined. */
+  /**
+   * The dependency says when to come back: milliseconds to stay open from now, or undefined. It stands in for
+   * `resetTimeout` where the same outcome trips a rule, and prolongs a break that is under way. One that throws says
+   * undefined.
+   */
   readonly openOn?: (outcome: Outcome) => number | undefined;
   /** Discounts time in which this process's own event loop stood still. Default true. */
   readonly stalls?: boolean;
@@ -63,7 +68,7 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly initialState?: ExportedCircuit;
   /** Shares transitions with the breakers of the same name in other processes: `fleet(redis)`. Default: alone. */
   readonly fleet?: Fleet;
-  /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. Default `Math.random`. */
+  /** Chance, uniform in [0, 1): for `ramp` and `enforcement`. One that throws refuses. Default `Math.random`. */
   readonly random?: () => number;
 }
 

@@ -3,6 +3,7 @@ export type TripRule =
   | 'failure-threshold'
   | 'failure-rate'
   | 'slow-call-rate'
+  | 'black-hole'
   | 'half-open'
   | 'ramp'
   | 'open-on'
@@ -32,6 +33,8 @@ export interface TripWindow {
   readonly slow: number;
   /** Calls still running that are slow already. */
   readonly slowInFlight: number;
+  /** Of those, calls that started later than every call that was answered: many of them are a black hole. */
+  readonly unanswered: number;
   /** Failures in a row. */
   readonly consecutiveFailures: number;
 }

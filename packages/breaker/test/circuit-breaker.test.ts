@@ -1,4 +1,4 @@
-import { BrokenCircuitError, compose } from '@fournines/core';
+import { BrokenCircuitError, TimeoutError, compose } from '@fournines/core';
 import { type ManualClock, manualClock } from '@fournines/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -32,7 +32,7 @@ const settled = async (): Promise<void> => {
 const deferred = <T = unknown>(): PromiseWithResolvers<T> => Promise.withResolvers<T>();
 
 describe('closed', () => {
-  test('opens on the call that completes the minimum, also when that one succeeds (R4 1)', async () => {
+  test('opens on the call that completes the minimum, also when that one succeeds (R4 1, Finagle 45)', async () => {
     const policy = breaker({ minimumCalls: 5 });
     await times(3, () => fail(policy));
     await succeed(policy);
@@ -55,7 +55,7 @@ describe('closed', () => {
     expect(policy.state).toBe('open');
   });
 
-  test('forgets exactly what is older than the window, however long the gap', async () => {
+  test('forgets exactly what is older than the window, however long the gap (Polly 30)', async () => {
     const policy = breaker({ minimumCalls: 10 });
     await times(9, () => fail(policy));
     await clock.advance(3_600_000);
@@ -118,6 +118,49 @@ describe('closed', () => {
     expect(policy.state).toBe('open');
   });
 
+  test('minimumCalls is no more than a count window holds, and 20 for a time window (R4 20)', async () => {
+    const small = breaker({ slidingWindow: { size: 5 } });
+    await times(4, () => fail(small));
+    expect(small.state).toBe('closed');
+    await fail(small);
+    expect(small.state).toBe('open');
+    const wide = breaker({ slidingWindow: { duration: 5 } });
+    await times(19, () => fail(wide));
+    expect(wide.state).toBe('closed');
+    await fail(wide);
+    expect(wide.state).toBe('open');
+  });
+
+  test.each([{ duration: 10_000 }, { size: 3 }])(
+    'reports failures by category, of the window alone (%j)',
+    async (slidingWindow) => {
+      const policy = breaker({ failureRateThreshold: 1, minimumCalls: 3, slidingWindow });
+      await times(2, () => fail(policy, new TimeoutError('old', 1)));
+      await succeed(policy);
+      await clock.advance(10_000);
+      await times(2, () => fail(policy));
+      await fail(policy, new TimeoutError('new', 1));
+      expect(policy.lastTrip).toMatchObject({
+        window: { calls: 3, failures: 3 },
+        failures: { unavailable: 2, timeout: 1 },
+      });
+    },
+  );
+
+  test('puts running calls to the rule with what the window still sees', async () => {
+    const policy = breaker({ minimumCalls: 2, slowCallDuration: 1_000 });
+    await times(10, () => succeed(policy));
+    await clock.advance(29_000);
+    void policy.execute(() => new Promise(() => {}));
+    const quick = deferred();
+    const later = policy.execute(() => quick.promise);
+    await clock.advance(1_000);
+    expect(policy.tryAcquire().granted).toBe(false);
+    expect(policy.lastTrip?.window).toMatchObject({ calls: 0, slowInFlight: 2 });
+    quick.resolve(1);
+    await later;
+  });
+
   test('trips on a black hole: running calls count as slow once they are', async () => {
     const policy = breaker({
       minimumCalls: 20,
@@ -142,7 +185,7 @@ describe('closed', () => {
 });
 
 describe('open', () => {
-  test('refuses until the reset timeout has passed, then lets a call probe (R4 4)', async () => {
+  test('refuses until the reset timeout has passed, then lets a call probe (R4 4, failsafe 39)', async () => {
     const policy = breaker({ failureThreshold: 1, resetTimeout: 5_000 });
     await fail(policy);
     await clock.advance(3_000);
@@ -160,7 +203,7 @@ describe('open', () => {
     expect(policy.state).toBe('half-open');
   });
 
-  test('hands the length of the break to a function that counts the openings (Polly 25)', async () => {
+  test('hands the length of the break to a function that counts the openings (R4 6, Polly 25, Finagle 44, cockatiel 46)', async () => {
     const seen: number[] = [];
     const policy = breaker({
       failureThreshold: 1,
@@ -188,7 +231,7 @@ describe('half-open', () => {
     return policy;
   };
 
-  test('admits so many probes and refuses the others at once (R4 7)', async () => {
+  test('admits so many probes and refuses the others at once (R4 7, Polly 23)', async () => {
     const policy = await halfOpen({ halfOpen: { permittedCalls: 4 } });
     const gate = deferred();
     const results = Array.from({ length: 10 }, () =>
@@ -206,7 +249,7 @@ describe('half-open', () => {
     expect(policy.state).toBe('closed');
   });
 
-  test('decides as soon as the result is certain', async () => {
+  test('decides as soon as the result is certain (R4 9, R4 10)', async () => {
     const good = await halfOpen();
     await succeed(good);
     expect(good.state).toBe('half-open');
@@ -220,7 +263,7 @@ describe('half-open', () => {
     expect(bad.lastTrip).toMatchObject({ rule: 'half-open', failures: { unavailable: 2 } });
   });
 
-  test('a slow probe failed', async () => {
+  test('a slow probe failed (R4 9)', async () => {
     const policy = await halfOpen({ slowCallDuration: 500, halfOpen: { permittedCalls: 1 } });
     const gate = deferred();
     const run = policy.execute(() => gate.promise);
@@ -230,7 +273,7 @@ describe('half-open', () => {
     expect(policy.state).toBe('open');
   });
 
-  test('a probe that hangs fails when its lease ends, and its late result moves nothing', async () => {
+  test('a probe that hangs fails when its lease ends, and its late result moves nothing (Polly 23)', async () => {
     const policy = await halfOpen({ halfOpen: { permittedCalls: 1, maxWait: 200 } });
     const gate = deferred();
     const run = policy.execute(() => gate.promise);
@@ -244,7 +287,7 @@ describe('half-open', () => {
     expect(policy.snapshot().counts.late).toBe(1);
   });
 
-  test('a probe that says nothing gives its place back (R4 11)', async () => {
+  test('a probe that says nothing gives its place back (R4 11, gobreaker 33, Finagle 43)', async () => {
     const policy = await halfOpen({ halfOpen: { permittedCalls: 1 } });
     const limited = Object.assign(new Error('full'), { isBulkheadRejectedError: true });
     await times(4, () => fail(policy, limited));
@@ -255,7 +298,7 @@ describe('half-open', () => {
 });
 
 describe('generations', () => {
-  test('a failure from before moves neither the open nor the half-open nor the fresh circuit', async () => {
+  test('a failure from before moves neither the open nor the half-open nor the fresh circuit (gobreaker 32, 51, 52)', async () => {
     const policy = breaker({
       failureThreshold: 2,
       resetTimeout: 1_000,
@@ -293,7 +336,7 @@ describe('generations', () => {
   });
 });
 
-test('passes falsy results and errors through as they are', async () => {
+test('passes falsy results and errors through as they are (67)', async () => {
   const policy = breaker();
   for (const value of [undefined, null, 0, '', false, Number.NaN]) {
     await expect(policy.execute(() => value)).resolves.toBe(value);

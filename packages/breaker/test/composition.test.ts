@@ -94,7 +94,7 @@ test('rejections of an inner cockatiel bulkhead and breaker open nothing (60)', 
   expect(ours.state).toBe('closed');
 });
 
-test('nested breakers work in any order', async () => {
+test('nested breakers work in any order (failsafe 39)', async () => {
   const outer = breaker({ name: 'outer' });
   const inner = breaker({ name: 'inner', failureThreshold: 1 });
   const chain = compose(outer, inner);
@@ -133,13 +133,19 @@ describe('a black hole', () => {
     expect(ours.lastTrip?.failures).toEqual({ timeout: 3 });
   });
 
+  test('behind a timeout trips also where the timeout is shorter than slowCallDuration', async () => {
+    const ours = breaker({ failureThreshold: 3, slowCallDuration: 2_000 });
+    const admitted = await flood(compose(timeout({ duration: 1_000, clock }), ours), ours);
+    expect(admitted).toBeLessThanOrEqual(3 + 10);
+  });
+
   test('around a timeout trips: its error counts', async () => {
     const ours = breaker({ failureThreshold: 3 });
     const admitted = await flood(compose(ours, timeout({ duration: 1_000, clock })), ours);
     expect(admitted).toBeLessThanOrEqual(3 + 10);
   });
 
-  test('trips without any timeout by the calls that still run', async () => {
+  test('trips without any timeout by the calls that still run (65)', async () => {
     const ours = breaker({
       failureThreshold: 99,
       minimumCalls: 10,
@@ -185,7 +191,7 @@ test('a call that its time ran out on while it queued further in says nothing', 
   expect(ours.state).toBe('closed');
 });
 
-test('thenables, thrown and synchronous results settle as they do without it', async () => {
+test('thenables, thrown and synchronous results settle as they do without it (gobreaker 35)', async () => {
   const ours = breaker({ failureThreshold: 2 });
   class Query {
     // oxlint-disable-next-line unicorn/no-thenable -- a query builder is one

@@ -84,6 +84,40 @@ describe('what counts by default', () => {
     expect(policy.lastTrip?.rule).toBe('failure-rate');
   });
 
+  test('what this process lacks is ignored: it neither opens nor closes a circuit', async () => {
+    const policy = breaker({
+      failureThreshold: 1,
+      resetTimeout: 100,
+      halfOpen: { permittedCalls: 1 },
+    });
+    await fail(policy, coded('EMFILE'));
+    await fail(policy, coded('ECONNREFUSED'));
+    await clock.advance(100);
+    await fail(policy, coded('EMFILE'));
+    expect(policy.snapshot()).toMatchObject({
+      state: 'half-open',
+      counts: { ignored: 2, success: 0 },
+    });
+  });
+
+  test('so many categories are told apart, the others are one', async () => {
+    let made = 0;
+    const policy = breaker({
+      failureThreshold: 1_000,
+      classify: (error) => ({
+        category: `made-up-${(made += 1)}` as 'internal',
+        severity: 'low',
+        retryable: 'no',
+        breakerFailure: true,
+        httpStatus: 503,
+        error,
+      }),
+    });
+    for (let i = 0; i < 100; i++) await fail(policy, new Error('x'));
+    const { failure } = policy.snapshot().counts;
+    expect([Object.keys(failure).length, failure['other']]).toEqual([65, 36]);
+  });
+
   test('our refusals are ignored, other errors went well', async () => {
     const policy = breaker();
     await fail(policy, new LimitRejectedError('pool', { reason: 'full' }));
@@ -144,7 +178,7 @@ describe('what the user says', () => {
     expect(policy.state).toBe('open');
   });
 
-  test('what throws is reported once and counts as a failure', async () => {
+  test('what throws is reported once and counts as a failure (56)', async () => {
     const warnings: string[] = [];
     const listen = (warning: Error): void => void warnings.push(warning.message);
     process.on('warning', listen);
@@ -179,7 +213,7 @@ describe('aborts', () => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
     });
 
-  test("the caller's abort is ignored, in every state", async () => {
+  test("the caller's abort is ignored, in every state (59)", async () => {
     const policy = breaker({ failureThreshold: 1, resetTimeout: 100 });
     const controller = new AbortController();
     const calls = [1, 2, 3].map(() => policy.execute(hang, controller.signal).catch(() => {}));
@@ -203,6 +237,45 @@ describe('aborts', () => {
     expect(policy.state).toBe('closed');
   });
 
+  test('an abort of a probe of a former state says nothing at once', async () => {
+    const policy = breaker({ failureThreshold: 1, resetTimeout: 100 });
+    await fail(policy, coded('ECONNREFUSED'));
+    await clock.advance(100);
+    const controller = new AbortController();
+    void policy.execute(() => new Promise(() => {}), controller.signal).catch(() => {});
+    policy.reset();
+    controller.abort();
+    expect(policy.snapshot().counts).toMatchObject({ ignored: 1, late: 1 });
+  });
+
+  test('a listener may abort the call that is being admitted: it says nothing, and its place is free', async () => {
+    const policy = breaker({
+      failureThreshold: 1,
+      resetTimeout: 100,
+      halfOpen: { permittedCalls: 1 },
+    });
+    const warnings: Error[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listen);
+    await fail(policy, coded('ECONNREFUSED'));
+    await clock.advance(100);
+    const controller = new AbortController();
+    const listener = policy.onStateChange(() => controller.abort(new Error('gone')));
+    const chain = compose(breaker(), policy);
+    await expect(chain.execute(() => 'called', controller.signal)).rejects.toThrow('gone');
+    listener.dispose();
+    expect(policy.snapshot()).toMatchObject({
+      state: 'half-open',
+      counts: { ignored: 1 },
+      gauges: { inFlight: 0 },
+    });
+    await policy.execute(() => 'ok');
+    expect(policy.state).toBe('closed');
+    await new Promise(setImmediate);
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
   test("the callee's signal is aborted, and its end is waited for", async () => {
     const policy = breaker();
     const controller = new AbortController();
@@ -224,6 +297,9 @@ describe('aborts', () => {
     ['before half of it', {}, 499, 0],
     ['after slowCallDuration', { slowCallDuration: 300 }, 300, 1],
     ['before slowCallDuration', { slowCallDuration: 800 }, 799, 0],
+    ['at half of it, where slowCallDuration is no shorter', { slowCallDuration: 1_000 }, 500, 1],
+    ['at half of it, where slowCallDuration is longer', { slowCallDuration: 2_000 }, 500, 1],
+    ['before half of it, where slowCallDuration is longer', { slowCallDuration: 2_000 }, 499, 0],
   ])('a timeout of ours further out counts once: %s', async (_name, options, ranMs, failures) => {
     const policy = breaker({ failureThreshold: 5, ...options });
     const controller = new AbortController();
@@ -247,7 +323,7 @@ describe('aborts', () => {
     expect(policy.state).toBe('closed');
   });
 
-  test('a signal that is aborted already never calls the function', async () => {
+  test('a signal that is aborted already never calls the function (58)', async () => {
     const policy = breaker();
     const reason = new Error('gone');
     let calls = 0;

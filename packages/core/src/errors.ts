@@ -66,7 +66,7 @@ export interface BrokenCircuitDetails extends ErrorOptions {
   readonly state: 'open' | 'half-open' | 'isolated';
   /** Milliseconds until the circuit probes again; Infinity while it is isolated. */
   readonly retryAfterMs: number;
-  /** Why it was isolated, when it was. */
+  /** Why it was isolated, or why the half-open circuit refuses where it is not that its probes are out. */
   readonly reason?: string | undefined;
 }
 
@@ -166,8 +166,9 @@ function describeCircuit(policy: string, details: BrokenCircuitDetails): string 
     return `${policy}: the circuit is isolated${details.reason ? ` (${details.reason})` : ''}`;
   }
   const when = `retry after ${Math.ceil(details.retryAfterMs)} ms`;
-  return details.state === 'open'
-    ? `${policy}: the circuit is open, ${when}`
+  if (details.state === 'open') return `${policy}: the circuit is open, ${when}`;
+  return details.reason
+    ? `${policy}: the circuit is half-open: ${details.reason}`
     : `${policy}: the circuit is half-open and its probes are out, ${when}`;
 }
 

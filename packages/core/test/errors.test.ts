@@ -91,3 +91,13 @@ test('the brand survives a second copy, and the guard never throws', () => {
     expect(isResilienceError(value)).toBe(false);
   }
 });
+
+test('a BrokenCircuitError of a half-open circuit says why, where it is not that its probes are out', () => {
+  const halfOpen = { state: 'half-open', retryAfterMs: 5 } as const;
+  expect(new BrokenCircuitError('db', halfOpen).message).toBe(
+    'db: the circuit is half-open and its probes are out, retry after 5 ms',
+  );
+  expect(new BrokenCircuitError('db', { ...halfOpen, reason: 'not now' }).message).toBe(
+    'db: the circuit is half-open: not now',
+  );
+});

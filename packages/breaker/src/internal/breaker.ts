@@ -6,7 +6,7 @@ import type {
   Permit,
   Rejection,
 } from '@fournines/core';
-import { type Attempt, type REFUSED, StagedPolicy } from '@fournines/core/authoring';
+import { type Attempt, type REFUSED, StagedPolicy, checkOptions } from '@fournines/core/authoring';
 import { BreakerEvents } from './breaker-events.ts';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
@@ -24,7 +24,7 @@ import type { Admission } from './admission.ts';
 import { checkExported } from './check-exported.ts';
 import { Circuit } from './circuit.ts';
 import type { CircuitHome } from './circuit-parts.ts';
-import { settingsOf } from './settings.ts';
+import { OPTIONS, settingsOf } from './settings.ts';
 import { abandonAttempt, settleFailure } from './stage-hooks.ts';
 import { acquire } from './two-step.ts';
 
@@ -97,7 +97,7 @@ export class Breaker
       },
       isolate: ({ reason }) => {
         const note = typeof reason === 'string' ? reason : 'by an operator';
-        this.#operator ??= this.circuit.isolate(note);
+        this.#operator ??= this.circuit.operator.isolate(note);
         return { state: this.state };
       },
       release: () => {
@@ -131,29 +131,30 @@ export class Breaker
   }
 
   isolate(reason?: string): Disposable & { dispose(): void } {
-    const dispose = this.circuit.isolate(reason);
+    const dispose = this.circuit.operator.isolate(reason);
     return { dispose, [Symbol.dispose]: dispose };
   }
 
   reset(): void {
     this.#operator = undefined;
-    this.circuit.reset();
+    this.circuit.operator.reset();
   }
 
   configure(
     options: Omit<CircuitBreakerOptions, 'name' | 'clock' | 'random' | 'initialState' | 'fleet'>,
   ): void {
+    checkOptions('breaker: configure', options, OPTIONS);
     const fixed = ['name', 'clock', 'random', 'initialState', 'fleet'].find(
       (key) => key in options,
     );
     if (fixed !== undefined) throw new TypeError(`breaker: configure cannot change ${fixed}`);
     const merged = { ...this.#options, ...options };
-    this.circuit.configure(settingsOf(merged));
+    this.circuit.operator.configure(settingsOf(merged));
     this.#options = merged;
   }
 
   toJSON(): ExportedCircuit {
-    return this.circuit.export();
+    return this.circuit.operator.export();
   }
 
   snapshot(): CircuitBreakerSnapshot {

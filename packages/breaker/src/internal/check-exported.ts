@@ -12,6 +12,9 @@ const KNOWN = [
   'window',
 ];
 
+/** A window counts in 32 bits. */
+const MOST_CALLS = 2 ** 32 - 1;
+
 /** Checks what came from another process, or from a disk. Throws TypeError or RangeError. */
 export function checkExported(value: unknown): ExportedCircuit {
   const where = 'breaker: initialState';
@@ -23,7 +26,7 @@ export function checkExported(value: unknown): ExportedCircuit {
   checkOneOf(`${where}.state`, exported.state, ['closed', 'open']);
   checkNumber(`${where}.exportedAt`, exported.exportedAt, { min: 0 });
   if (exported.openUntil !== undefined && exported.openUntil !== null) {
-    checkNumber(`${where}.openUntil`, exported.openUntil, { min: 0 });
+    checkNumber(`${where}.openUntil`, exported.openUntil, { min: 0, infinity: true });
   }
   const count = { min: 0, integer: true } as const;
   checkNumber(`${where}.openings`, exported.openings, count);
@@ -33,10 +36,16 @@ export function checkExported(value: unknown): ExportedCircuit {
   if (window.kind === 'time') {
     checkNumber(`${where}.window.bucketMs`, window.bucketMs, { above: 0 });
     checkList(`${where}.window.buckets`, window.buckets);
+    let sum = 0;
     for (const bucket of window.buckets) {
       checkList(`${where}.window.buckets`, bucket);
-      for (const field of [0, 1, 2]) checkNumber(`${where}.window.buckets`, bucket[field], count);
+      const [calls, failures, slow] = bucket;
+      const most = checkNumber(`${where}.window.buckets`, calls, { ...count, max: MOST_CALLS });
+      checkNumber(`${where}.window.buckets`, failures, { ...count, max: most });
+      checkNumber(`${where}.window.buckets`, slow, { ...count, max: most });
+      sum += most;
     }
+    checkNumber(`${where}.window.buckets, all calls together,`, sum, { max: MOST_CALLS });
   } else {
     checkList(`${where}.window.outcomes`, window.outcomes);
     for (const outcome of window.outcomes) {

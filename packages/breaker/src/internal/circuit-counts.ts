@@ -13,6 +13,7 @@ export class CircuitCounts {
   spared = 0;
   late = 0;
   trips = 0;
+  /** Trips that the group did not allow. */
   withheld = 0;
   /** Made at the first failure. */
   #failures: Map<string, number> | undefined;

@@ -1,41 +1,66 @@
 import type { Clock } from '@fournines/core';
-import { coarseNow } from '@fournines/core/authoring';
+import { coarseNow, isSystemTime } from '@fournines/core/authoring';
 
-/** A coarse reading may lie this much behind an exact one. */
-const COARSE_MS = 50;
+/** Durations below this are not measured with a clock that may be a few ten milliseconds behind. */
+const SHORT_MS = 100;
+
+/** Whether a duration is too short for the coarse clock. */
+export function isShort(ms: number): boolean {
+  return ms < SHORT_MS;
+}
 
 /**
- * The time of one circuit: never goes back. A clock that is set back, as only an injected one can
- * be, goes on from where it was: such a step neither prolongs a break nor ages a window.
+ * The time of one circuit: never goes back. The coarse clock may lag behind the exact one by a
+ * whole turn of the event loop; that is no step: the later of the two is the time. A clock that is
+ * really set back, as only an injected one can be, goes on from where it was: such a step neither
+ * prolongs a break nor ages a window.
  */
 export class CircuitTime {
+  /** Whether statistics are to be exact too. */
+  isExact = false;
   readonly #clock: Clock;
   #last = -Infinity;
   #offset = 0;
+  /** The last readings. The coarse one may be behind the exact one, never the other way round. */
+  #lastExact = -Infinity;
+  #lastCoarse = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** At most about 10 ms old: for statistics. */
+  /** At most about 10 ms old, or as old as this turn of the event loop: for statistics. */
   coarse(): number {
-    const now = coarseNow(this.#clock) + this.#offset;
-    return now >= this.#last ? (this.#last = now) : this.#back(now);
+    if (this.isExact) return this.exact();
+    const reading = coarseNow(this.#clock);
+    if (reading < this.#lastCoarse) this.#goOnFrom(reading);
+    this.#lastCoarse = reading;
+    return this.#laterOf(reading);
   }
 
   exact(): number {
-    const now = this.#clock.now() + this.#offset;
-    return now >= this.#last ? (this.#last = now) : this.#back(now);
+    const reading = this.#clock.now();
+    if (reading < this.#lastExact || reading < this.#lastCoarse) this.#goOnFrom(reading);
+    this.#lastExact = reading;
+    // An injected clock has one time; and the default may be replaced by one, and come back.
+    if (!isSystemTime(this.#clock)) this.#lastCoarse = reading;
+    return this.#laterOf(reading);
   }
 
   /** The present moment, for a reader that may change nothing. */
   peek(): number {
-    const now = this.#clock.now() + this.#offset;
-    return Math.max(now, this.#last);
+    return Math.max(this.#clock.now() + this.#offset, this.#last);
   }
 
-  #back(now: number): number {
-    if (this.#last - now > COARSE_MS) this.#offset += this.#last - now;
-    return this.#last;
+  #laterOf(reading: number): number {
+    const now = reading + this.#offset;
+    return now > this.#last ? (this.#last = now) : this.#last;
+  }
+
+  /** The clock was set back: the time goes on from the last one. */
+  #goOnFrom(reading: number): void {
+    this.#offset = this.#last - reading;
+    this.#lastExact = reading;
+    this.#lastCoarse = -Infinity;
   }
 }

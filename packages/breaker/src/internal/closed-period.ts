@@ -54,8 +54,8 @@ export class ClosedPeriod {
     return this.#running.overdue !== former;
   }
 
-  leave(admission: Admission): void {
-    this.#running.leave(admission);
+  leave(admission: Admission, isAnswered: boolean): void {
+    this.#running.leave(admission, isAnswered);
   }
 
   record(now: number, failed: boolean, slow: boolean, category: string | undefined): void {
@@ -87,13 +87,13 @@ export class ClosedPeriod {
     return this.#window.categories();
   }
 
-  configure(former: Settings, settings: Settings, now: number): void {
-    if (JSON.stringify(former.window) !== JSON.stringify(settings.window)) {
-      const exported = this.#window.exportAt(now);
+  configure(was: Settings, settings: Settings, now: number): void {
+    if (JSON.stringify(was.window) !== JSON.stringify(settings.window)) {
+      const former = this.#window;
       this.#window = windowFor(settings);
-      this.#window.importAt(now, exported, 0);
+      this.#window.takeOver(now, former);
     }
-    if (former.slowCallDuration !== settings.slowCallDuration) {
+    if (was.slowCallDuration !== settings.slowCallDuration) {
       this.#running.slowAfter = settings.slowCallDuration;
     }
   }
@@ -107,7 +107,8 @@ export class ClosedPeriod {
   }
 
   #numbersOf({ calls, failures, slow }: Tally): TripWindow {
-    const slowInFlight = this.#running.overdue;
-    return { calls, failures, slow, slowInFlight, consecutiveFailures: this.consecutiveFailures };
+    const { overdue: slowInFlight, unanswered } = this.#running;
+    const { consecutiveFailures } = this;
+    return { calls, failures, slow, slowInFlight, unanswered, consecutiveFailures };
   }
 }

@@ -53,6 +53,14 @@ export class CountWindow implements OutcomeWindow {
     };
   }
 
+  takeOver(_now: number, former: OutcomeWindow): void {
+    if (!(former instanceof CountWindow)) return;
+    this.#names.push(...former.#names);
+    for (const outcome of former.#newestFirst().slice(0, this.#ring.length).toReversed()) {
+      this.#push(outcome);
+    }
+  }
+
   importAt(_now: number, exported: ExportedWindow): void {
     if (exported.kind !== 'count') return;
     for (const outcome of exported.outcomes.slice(0, this.#ring.length).toReversed()) {

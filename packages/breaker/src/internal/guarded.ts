@@ -13,9 +13,25 @@ export function mayProbe({ isProbe }: Settings, call: CallOptions | undefined): 
   }
 }
 
+/**
+ * Whether chance chooses this one of all, of which `share` are chosen. A `random` that throws, or
+ * gives no number, chooses what is safe.
+ */
+export function isChosen(random: () => number, share: number, safe: boolean): boolean {
+  try {
+    const chance = random();
+    return Number.isNaN(chance) ? safe : chance < share;
+  } catch (error) {
+    reportOnce(random, 'breaker: random', error);
+    return safe;
+  }
+}
+
 /** For how long the dependency asked to be left alone; undefined when it did not, or the function threw. */
-export function askedPause({ openOn }: Settings, outcome: Outcome): number | undefined {
-  if (openOn === undefined) return undefined;
+export function askedPause(
+  openOn: (outcome: Outcome) => number | undefined,
+  outcome: Outcome,
+): number | undefined {
   try {
     const ms = openOn(outcome);
     return typeof ms === 'number' && ms > 0 ? ms : undefined;

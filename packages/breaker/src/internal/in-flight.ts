@@ -9,9 +9,13 @@ import type { Circuit } from './circuit.ts';
 export class InFlight {
   /** How many running calls are slow already. */
   overdue = 0;
+  /** How many of those started after every call that has been answered. */
+  unanswered = 0;
   /** When the next tick's calls may become slow. Infinity when none can. */
   nextDue: number = Infinity;
   #current: Admission | undefined;
+  /** The latest start among the calls that have been answered. */
+  #answeredUpTo = -Infinity;
   #cursor: Admission | undefined;
   #slowAfter: number;
   readonly #circuit: Circuit;
@@ -43,6 +47,7 @@ export class InFlight {
   set slowAfter(slowAfter: number) {
     this.#slowAfter = slowAfter;
     this.overdue = 0;
+    this.unanswered = 0;
     let first: Admission | undefined;
     for (let node = this.#current; node !== undefined; node = node.previous) {
       node.isOverdue = false;
@@ -52,10 +57,14 @@ export class InFlight {
     this.nextDue = first === undefined ? Infinity : first.startedAt + slowAfter;
   }
 
-  /** A call is over, or judged. */
-  leave(admission: Admission): void {
+  /** A call is over, or judged; `isAnswered` where the dependency had the last word. */
+  leave(admission: Admission, isAnswered: boolean): void {
+    if (isAnswered && admission.startedAt > this.#answeredUpTo) this.#answered(admission);
     admission.size -= 1;
-    if (admission.isOverdue) this.overdue -= 1;
+    if (admission.isOverdue) {
+      this.overdue -= 1;
+      if (admission.startedAt > this.#answeredUpTo) this.unanswered -= 1;
+    }
     if (admission.size === 0 && admission !== this.#current) this.#unlink(admission);
   }
 
@@ -71,10 +80,24 @@ export class InFlight {
       }
       cursor.isOverdue = true;
       this.overdue += cursor.size;
+      if (cursor.startedAt > this.#answeredUpTo) this.unanswered += cursor.size;
       cursor = cursor.next;
     }
     this.#cursor = undefined;
     this.nextDue = Infinity;
+  }
+
+  /** Whatever started before this one is not unanswered any more. */
+  #answered(admission: Admission): void {
+    const former = this.#answeredUpTo;
+    this.#answeredUpTo = admission.startedAt;
+    // Those that are overdue are the oldest; each tick is passed once.
+    if (!admission.isOverdue) this.unanswered = 0;
+    let node: Admission | undefined = this.unanswered === 0 ? undefined : admission;
+    while (node !== undefined && node.startedAt > former) {
+      this.unanswered -= node.size;
+      node = node.previous;
+    }
   }
 
   #unlink(admission: Admission): void {

@@ -1,4 +1,3 @@
-import { isResilienceError } from '@fournines/core';
 import { checkFunction, checkOutcomeFilter, reportOnce } from '@fournines/core/authoring';
 import {
   type Classifier,
@@ -6,6 +5,8 @@ import {
   classify as defaultClassify,
 } from '@fournines/error-classification';
 import type { CircuitBreakerOptions } from '../options.ts';
+import { isAbort } from './is-abort.ts';
+import { refusalCode } from './refusal-code.ts';
 
 /** What an error says about the dependency: it is sick, it answered, or nothing. */
 export type Verdict = 'failure' | 'success' | 'ignore';
@@ -23,9 +24,6 @@ export interface Judge {
   readonly isFailure: ((value: unknown) => boolean) | undefined;
 }
 
-/** Codes of our own refusals: the call was never started. */
-const REFUSALS: ReadonlySet<string> = new Set(['ECIRCUITOPEN', 'ELIMITED', 'EDEADLINE']);
-
 /** Categories that speak of the caller or of this process, not of the dependency. */
 const NOT_THE_DEPENDENCY: ReadonlySet<string> = new Set(['cancelled', 'resource-exhausted']);
 
@@ -34,6 +32,8 @@ export const VALUE_CATEGORY = 'value';
 
 /** The category of an error whose classifier threw. */
 const UNKNOWN = 'unknown';
+
+const REFUSED: Judgement = { verdict: 'ignore', category: 'refused' };
 
 type Options = Pick<CircuitBreakerOptions, 'classify' | 'isFailure' | 'handle' | 'expectedErrors'>;
 
@@ -74,10 +74,13 @@ const byClassification: Judge = {
 
 /** By classification: sick, or our own business, or an answer. */
 function judgeByClass(error: unknown, classify: Classifier): Judgement {
-  if (isRefusal(error)) return { verdict: 'ignore', category: 'refused' };
+  if (refusalCode(error) !== undefined) return REFUSED;
   try {
     const { breakerFailure, category } = classify(error);
-    if (breakerFailure) return { verdict: 'failure', category };
+    // The caller's own abort is no matter of judgement: another one is a timeout made by hand.
+    if (breakerFailure || (category === 'cancelled' && isAbort(error))) {
+      return { verdict: 'failure', category };
+    }
     return { verdict: NOT_THE_DEPENDENCY.has(category) ? 'ignore' : 'success', category };
   } catch (thrown) {
     reportOnce(classify, 'breaker: classify', thrown);
@@ -85,13 +88,18 @@ function judgeByClass(error: unknown, classify: Classifier): Judgement {
   }
 }
 
-/** By an exact list: what it takes failed, our own refusals say nothing, all else went well. */
+/** By an exact list: what it takes failed, all else went well. A refusal says nothing, unless its own code is listed. */
 function listed(
   takes: (error: unknown) => boolean,
   given: object,
   classify: Classifier,
 ): (error: unknown) => Judgement {
   return (error) => {
+    const refusal = refusalCode(error);
+    if (refusal !== undefined) {
+      const isListed = Array.isArray(given) && given.includes(refusal);
+      return isListed ? { ...REFUSED, verdict: 'failure' } : REFUSED;
+    }
     let isListed = true;
     try {
       isListed = takes(error);
@@ -99,8 +107,7 @@ function listed(
       reportOnce(given, 'breaker: expectedErrors or handle', thrown);
     }
     const { category } = judgeByClass(error, classify);
-    if (isListed) return { verdict: 'failure', category };
-    return { verdict: isRefusal(error) ? 'ignore' : 'success', category };
+    return { verdict: isListed ? 'failure' : 'success', category };
   };
 }
 
@@ -136,14 +143,4 @@ function guardedValue(
       return true;
     }
   };
-}
-
-/** Our own refusals, and those of cockatiel's breakers and bulkheads further in. */
-function isRefusal(error: unknown): boolean {
-  if (isResilienceError(error)) return REFUSALS.has(error.code);
-  if (!(error instanceof Error)) return false;
-  return (
-    (error as { isBrokenCircuitError?: unknown }).isBrokenCircuitError === true ||
-    (error as { isBulkheadRejectedError?: unknown }).isBulkheadRejectedError === true
-  );
 }

@@ -19,6 +19,8 @@ export interface OutcomeWindow extends Tally {
   categories(): Record<string, number>;
   clear(): void;
   exportAt(now: number): ExportedWindow;
+  /** Fills an empty window with what a former one of its kind held, categories included. One of another kind is left out. */
+  takeOver(now: number, former: OutcomeWindow): void;
   /** Fills an empty window with what another process exported `ageMs` ago. One of another kind is left out. */
   importAt(now: number, exported: ExportedWindow, ageMs: number): void;
 }

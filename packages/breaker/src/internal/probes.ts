@@ -79,7 +79,7 @@ export class Probes {
   get numbers(): TripWindow {
     const { failures, slow } = this;
     const calls = failures + this.successes;
-    return { calls, failures, slow, slowInFlight: 0, consecutiveFailures: 0 };
+    return { calls, failures, slow, slowInFlight: 0, unanswered: 0, consecutiveFailures: 0 };
   }
 
   get decision(): ProbeDecision {

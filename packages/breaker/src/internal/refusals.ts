@@ -2,6 +2,7 @@ import { BrokenCircuitError } from '@fournines/core';
 import { withoutStack } from '@fournines/core/authoring';
 import type { CircuitCounts } from './circuit-counts.ts';
 import type { CircuitParts } from './circuit-parts.ts';
+import { isChosen } from './guarded.ts';
 
 /** What a refusal says. */
 export interface Refusal {
@@ -28,7 +29,9 @@ export class Refusals {
     const { name, clock, random, events } = this.#parts;
     const { state, retryAfterMs } = refusal;
     const enforced =
-      enforcement === 1 || state === 'isolated' || (enforcement > 0 && random() < enforcement);
+      enforcement === 1 ||
+      state === 'isolated' ||
+      (enforcement > 0 && isChosen(random, enforcement, true));
     if (enforced) this.#counts.rejected += 1;
     else this.#counts.spared += 1;
     const error = withoutStack(() => new BrokenCircuitError(name, refusal));

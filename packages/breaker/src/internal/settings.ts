@@ -26,7 +26,8 @@ export interface Settings {
   readonly judge: Judge;
 }
 
-const KNOWN = [
+/** The options that there are. */
+export const OPTIONS: readonly string[] = [
   'name',
   'clock',
   'random',
@@ -53,19 +54,31 @@ const KNOWN = [
 
 /** Checks the options of a breaker. Throws TypeError or RangeError. */
 export function settingsOf(options: CircuitBreakerOptions): Settings {
-  checkOptions('breaker', options, KNOWN);
+  checkOptions('breaker', options, OPTIONS);
   if (options.name !== undefined && (typeof options.name !== 'string' || options.name === '')) {
     throw new TypeError(`breaker: name must be a non-empty string, got ${String(options.name)}`);
   }
   if (options.random !== undefined) checkFunction('breaker: random', options.random);
   const window = windowOf(options.slidingWindow);
   const { failureThreshold, failureRateThreshold, resetTimeout = 30_000 } = options;
-  const { halfOpen = {} } = options;
+  // Only what is not given has a default: null is refused.
+  const {
+    ramp = 0,
+    enforcement = 1,
+    stalls = true,
+    slowCallRateThreshold = 1,
+    halfOpen = {},
+  } = options;
+  const { fleet } = options;
+  if (fleet !== undefined && typeof (fleet as Partial<typeof fleet> | null)?.join !== 'function') {
+    throw new TypeError('breaker: fleet must be what fleet(redis) returns');
+  }
   checkOptions('breaker: halfOpen', halfOpen, [
     'permittedCalls',
     'failureRateThreshold',
     'maxWait',
   ]);
+  const { permittedCalls = 3, failureRateThreshold: halfOpenRate = 0.5 } = halfOpen;
   if (options.slowCallRateThreshold !== undefined && options.slowCallDuration === undefined) {
     throw new TypeError('breaker: slowCallRateThreshold needs slowCallDuration');
   }
@@ -83,33 +96,33 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
       options.slowCallDuration === undefined
         ? Infinity
         : checkNumber('breaker: slowCallDuration', options.slowCallDuration, { above: 0 }),
-    slowCallRateThreshold: share('slowCallRateThreshold', options.slowCallRateThreshold ?? 1),
+    slowCallRateThreshold: share('slowCallRateThreshold', slowCallRateThreshold),
     resetTimeout:
       typeof resetTimeout === 'function'
         ? resetTimeout
         : checkNumber('breaker: resetTimeout', resetTimeout, { min: 0 }),
-    permittedCalls: checkNumber('breaker: halfOpen.permittedCalls', halfOpen.permittedCalls ?? 3, {
+    permittedCalls: checkNumber('breaker: halfOpen.permittedCalls', permittedCalls, {
       min: 1,
       max: 1_000,
       integer: true,
     }),
-    halfOpenRate: share('halfOpen.failureRateThreshold', halfOpen.failureRateThreshold ?? 0.5),
+    halfOpenRate: share('halfOpen.failureRateThreshold', halfOpenRate),
     maxWait:
       halfOpen.maxWait === undefined
         ? undefined
         : checkNumber('breaker: halfOpen.maxWait', halfOpen.maxWait, { above: 0, infinity: true }),
     isProbe: options.isProbe,
-    ramp: checkNumber('breaker: ramp', options.ramp ?? 0, { min: 0 }),
-    enforcement: checkNumber('breaker: enforcement', options.enforcement ?? 1, { min: 0, max: 1 }),
+    ramp: checkNumber('breaker: ramp', ramp, { min: 0 }),
+    enforcement: checkNumber('breaker: enforcement', enforcement, { min: 0, max: 1 }),
     openOn: options.openOn,
-    stalls: checkBoolean('breaker: stalls', options.stalls ?? true),
+    stalls: checkBoolean('breaker: stalls', stalls),
     judge: judgeOf(options),
   };
 }
 
 function failureRate(value: number | false | undefined, hasThreshold: boolean): number {
   if (value === false || (value === undefined && hasThreshold)) return Infinity;
-  return share('failureRateThreshold', value ?? 0.5);
+  return share('failureRateThreshold', value === undefined ? 0.5 : value);
 }
 
 function share(option: string, value: unknown): number {
@@ -132,23 +145,20 @@ const DEFAULT_WINDOW = { kind: 'time', duration: 30_000, buckets: 10 } as const;
 function windowOf(window: CircuitBreakerOptions['slidingWindow']): Settings['window'] {
   if (window === undefined) return DEFAULT_WINDOW;
   checkOptions('breaker: slidingWindow', window, ['duration', 'buckets', 'size']);
-  const { duration, buckets, size } = window as {
-    duration?: number;
-    buckets?: number;
-    size?: number;
-  };
+  const given = window as { duration?: number; buckets?: number; size?: number };
+  const { duration, buckets = 10, size } = given;
   if (size === undefined) {
     return {
       kind: 'time',
       duration: checkNumber('breaker: slidingWindow.duration', duration, { above: 0 }),
-      buckets: checkNumber('breaker: slidingWindow.buckets', buckets ?? 10, {
+      buckets: checkNumber('breaker: slidingWindow.buckets', buckets, {
         min: 1,
         max: 1_000,
         integer: true,
       }),
     };
   }
-  if (duration !== undefined || buckets !== undefined) {
+  if (duration !== undefined || given.buckets !== undefined) {
     throw new TypeError('breaker: slidingWindow takes either duration and buckets, or size');
   }
   return {

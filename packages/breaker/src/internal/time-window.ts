@@ -40,7 +40,7 @@ export class TimeWindow implements OutcomeWindow {
     if (failed) {
       this.failures += 1;
       counts[slot + 1] = (counts[slot + 1] ?? 0) + 1;
-      if (category !== undefined) this.#countCategory(category);
+      if (category !== undefined) this.#countCategory(category, this.#slot / FIELDS, 1);
     }
     if (slow) {
       this.slow += 1;
@@ -91,11 +91,25 @@ export class TimeWindow implements OutcomeWindow {
     return { kind: 'time', bucketMs: this.#bucketMs, buckets };
   }
 
+  takeOver(now: number, former: OutcomeWindow): void {
+    if (!(former instanceof TimeWindow)) return;
+    this.importAt(now, former.exportAt(now), 0);
+    const kept = former.#categories;
+    if (kept === undefined) return;
+    for (let index = 0; index < former.#size; index++) {
+      const age = this.#ageOf(index * former.#bucketMs);
+      if (age >= this.#size) return;
+      const from = kept[former.#slotOf(former.#head - index) / FIELDS] ?? [];
+      const to = this.#slotOf(this.#head - age) / FIELDS;
+      for (const [category, count] of from) this.#countCategory(category, to, count);
+    }
+  }
+
   importAt(now: number, exported: ExportedWindow, ageMs: number): void {
     if (exported.kind !== 'time') return;
     this.#advance(now);
     exported.buckets.forEach(([calls, failures, slow], index) => {
-      const age = Math.round((index * exported.bucketMs + ageMs) / this.#bucketMs);
+      const age = this.#ageOf(index * exported.bucketMs + ageMs);
       if (age >= this.#size) return;
       const slot = this.#slotOf(this.#head - age);
       this.#counts[slot] = (this.#counts[slot] ?? 0) + calls;
@@ -137,10 +151,14 @@ export class TimeWindow implements OutcomeWindow {
     return (((bucket % this.#size) + this.#size) % this.#size) * FIELDS;
   }
 
-  #countCategory(category: string): void {
+  /** How many buckets ago something happened. */
+  #ageOf(ms: number): number {
+    return Math.round(ms / this.#bucketMs);
+  }
+
+  #countCategory(category: string, index: number, count: number): void {
     this.#categories ??= new Array<Map<string, number> | undefined>(this.#size).fill(undefined);
-    const index = this.#slot / FIELDS;
     const bucket = (this.#categories[index] ??= new Map<string, number>());
-    bucket.set(category, (bucket.get(category) ?? 0) + 1);
+    bucket.set(category, (bucket.get(category) ?? 0) + count);
   }
 }
