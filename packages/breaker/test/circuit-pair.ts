@@ -110,12 +110,7 @@ export class Pair {
   readonly #handles: { dispose(): void }[] = [];
   #nextId = 0;
 
-  constructor(
-    chosen: NaiveOptions,
-    by: 'permits' | 'execute',
-    passTime: PassTime,
-    clock?: Clock | undefined,
-  ) {
+  constructor(chosen: NaiveOptions, by: 'permits' | 'execute', passTime: PassTime, clock?: Clock) {
     const { permittedCalls, halfOpenRate, maxWait, failureThreshold, slowCallDuration } = chosen;
     const { slowCallRateThreshold, ...rest } = chosen;
     this.#passTime = passTime;

@@ -55,7 +55,7 @@ describe('against an obviously correct model with unbounded memory', () => {
           const times = next.do === 'burst' ? next.times : 1;
           for (let i = 0; i < times; i++) {
             pair.run(next.do === 'burst' ? { ...next, times: 1 } : next);
-            for (let hop = 0; hop < 4; hop++) await undefined;
+            for (let hop = 0; hop < 4; hop++) await Promise.resolve();
           }
           expect(pair.shown()).toEqual(pair.naive.look());
         }
