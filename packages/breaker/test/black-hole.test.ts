@@ -152,6 +152,21 @@ describe('a black hole', () => {
     expect(policy.lastTrip).toMatchObject({ rule: 'black-hole', window: { unanswered: 3 } });
   });
 
+  test('a later answer to an older call takes back none to a newer one', () => {
+    const policy = breaker({ minimumCalls: 3, slidingWindow: { size: 100 } });
+    for (let i = 0; i < 50; i++) start(policy)?.success();
+    now += 1;
+    const older = start(policy);
+    now += 1;
+    for (let i = 0; i < 3; i++) start(policy);
+    now += 1;
+    start(policy)?.success();
+    older?.success();
+    now += 1_000;
+    start(policy)?.drop();
+    expect(policy.state).toBe('closed');
+  });
+
   test('calls that were given up are not counted, and timeouts are no answers', () => {
     const dropped = breaker();
     const calls = Array.from({ length: 19 }, () => start(dropped));
