@@ -6,8 +6,13 @@ import type {
   Permit,
   Rejection,
 } from '@fournines/core';
-import { type Attempt, type REFUSED, StagedPolicy, checkOptions } from '@fournines/core/authoring';
-import { BreakerEvents } from './breaker-events.ts';
+import {
+  type Attempt,
+  ComponentEvents,
+  type REFUSED,
+  StagedPolicy,
+  checkOptions,
+} from '@fournines/core/authoring';
 import type { CircuitBreaker, CircuitBreakerSnapshot } from '../circuit-breaker.ts';
 import type {
   CircuitBreakerEvent,
@@ -33,7 +38,10 @@ export class Breaker
   extends StagedPolicy<CallContext, CircuitBreakerSnapshot>
   implements CircuitBreaker
 {
-  readonly #events: BreakerEvents = new BreakerEvents(this as unknown as Component);
+  readonly #events: ComponentEvents<CircuitBreakerEvent> = new ComponentEvents<CircuitBreakerEvent>(
+    this as unknown as Component,
+    ['state-change', 'reject', 'trip-withheld'],
+  );
   readonly circuit: Circuit;
   #options: CircuitBreakerOptions;
   #operator: (() => void) | undefined;
@@ -74,19 +82,19 @@ export class Breaker
   }
 
   get onEvent(): Event<CircuitBreakerEvent> {
-    return this.#events.events.onEvent;
+    return this.#events.onEvent;
   }
 
   get onStateChange(): Event<StateChangeEvent> {
-    return this.#events.events.of('state-change');
+    return this.#events.of('state-change');
   }
 
   get onReject(): Event<RejectEvent> {
-    return this.#events.events.of('reject');
+    return this.#events.of('reject');
   }
 
   get onTripWithheld(): Event<TripWithheldEvent> {
-    return this.#events.events.of('trip-withheld');
+    return this.#events.of('trip-withheld');
   }
 
   get actions(): CircuitBreaker['actions'] {

@@ -1,13 +1,14 @@
 import type { Clock } from '@fournines/core';
+import type { ComponentEvents } from '@fournines/core/authoring';
+import type { CircuitBreakerEvent } from '../events.ts';
 import type { Fleet } from '../fleet.ts';
-import type { BreakerEvents } from './breaker-events.ts';
 
 /** What a circuit is made of. */
 export interface CircuitParts {
   readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly events: BreakerEvents;
+  readonly events: ComponentEvents<CircuitBreakerEvent>;
   /** The group that it is a member of. */
   readonly home?: CircuitHome | undefined;
   /** The same circuit in other processes. */

@@ -1,5 +1,5 @@
-import type { StateChangeEvent, Transition } from '../events.ts';
-import type { BreakerEvents } from './breaker-events.ts';
+import type { ComponentEvents } from '@fournines/core/authoring';
+import type { CircuitBreakerEvent, StateChangeEvent, Transition } from '../events.ts';
 
 const REMEMBERED = 16;
 
@@ -8,12 +8,12 @@ const REMEMBERED = 16;
  * makes a transition that is told after the one it was hearing of.
  */
 export class Transitions {
-  readonly #events: BreakerEvents;
+  readonly #events: ComponentEvents<CircuitBreakerEvent>;
   #recent: Transition[] | undefined;
   /** What is still to be told, while something is being told. */
   #waiting: StateChangeEvent[] | undefined;
 
-  constructor(events: BreakerEvents) {
+  constructor(events: ComponentEvents<CircuitBreakerEvent>) {
     this.#events = events;
   }
 
