@@ -42,7 +42,6 @@ export class Circuit {
   readonly parts: CircuitParts;
   readonly isolation: Isolation = new Isolation();
   readonly period: ClosedPeriod;
-  readonly operator: Operator;
   /** When the present state was entered, by the breaker's clock. */
   since: number;
   inFlight = 0;
@@ -82,7 +81,6 @@ export class Circuit {
     this.stalls = new Stalls(this, parts.clock, settings.stalls);
     this.#outcomes = new Outcomes(this);
     this.#entrance = new Entrance(this, this.#outcomes);
-    this.operator = new Operator(this);
     if (initial !== undefined) this.operator.import(initial);
     if (parts.fleet !== undefined) {
       this.fleet = new FleetLink(parts.fleet, {
@@ -91,6 +89,11 @@ export class Circuit {
         closedElsewhere: () => this.#closedElsewhere(),
       });
     }
+  }
+
+  /** What is done to it by hand. */
+  get operator(): Operator {
+    return new Operator(this);
   }
 
   get state(): CircuitState {

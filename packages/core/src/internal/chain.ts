@@ -5,6 +5,7 @@ import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import { LONGEST_PIPELINE, Pipeline } from './pipeline.ts';
 import { rejectSoon } from './reject-soon.ts';
 import type { Stage } from './stage.ts';
+import { StagedPolicy } from './staged-policy.ts';
 
 /** A policy that is not ours, or of another installed copy: run through its own `execute`. */
 export class Foreign {
@@ -30,16 +31,17 @@ export class Foreign {
 /** One link of a chain. */
 export type Link = Stage | Foreign;
 
-/** The links of each policy that is made of stages. One of another installed copy is not here: it is foreign. */
+/** The links of each composition. */
 const contributed = new WeakMap<AnyPolicy, readonly Link[]>();
 
-/** Says which links a policy contributes to a chain. */
+/** Says which links a composition contributes to a chain. */
 export function contribute(policy: AnyPolicy, links: readonly Link[]): void {
   contributed.set(policy, links);
 }
 
-/** The links that a policy contributes to a chain. */
+/** The links that a policy contributes to a chain. One of another installed copy is foreign. */
 export function linksOf(policy: AnyPolicy): readonly Link[] {
+  if (policy instanceof StagedPolicy) return [policy];
   return contributed.get(policy) ?? [new Foreign(policy)];
 }
 

@@ -27,6 +27,8 @@ export class Step {
   }
 }
 
+const NONE: readonly Stage[] = [];
+
 /** A chain of stages, outermost first, compiled once and run for each call. */
 export class Pipeline {
   readonly stages: readonly Stage[];
@@ -48,9 +50,9 @@ export class Pipeline {
   /** Whether a stage wants its attempts to be known to what its function calls at once. */
   readonly announcesStart: boolean;
   /** The stages of the same chain that stand further out, beyond policies that are not ours. */
-  outside: readonly Stage[] = [];
+  outside: readonly Stage[] = NONE;
   /** Those that stand further in, beyond such policies. */
-  inside: readonly Stage[] = [];
+  inside: readonly Stage[] = NONE;
 
   constructor(stages: readonly Stage[]) {
     this.stages = stages;

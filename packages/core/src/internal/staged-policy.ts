@@ -7,7 +7,6 @@ import type { Event } from '../event.ts';
 import type { Policy } from '../policy.ts';
 import { ContractEvents } from './contract-events.ts';
 import { nextName } from './names.ts';
-import { contribute } from './chain.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Stage } from './stage.ts';
 
@@ -50,7 +49,6 @@ export abstract class StagedPolicy<
     let pipeline: Pipeline | undefined;
     this.execute = (fn, call) =>
       (pipeline ??= new Pipeline([this])).run(fn, call) as Promise<never>;
-    contribute(this, [this]);
   }
 
   /** @internal The listeners of `onSuccess` and `onFailure`; undefined while there were none yet. */
