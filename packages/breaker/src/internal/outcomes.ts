@@ -20,6 +20,11 @@ export class Outcomes {
   success(admission: Admission, value: unknown): void {
     const circuit = this.#circuit;
     circuit.inFlight -= 1;
+    if (circuit.isPlain && admission.generation === circuit.generation) {
+      const { settings } = circuit;
+      // The usual case, in few steps: nobody judges the value, the circuit is closed, and so it stays.
+      if (settings.judgesNoValue) return this.#recordWell(admission, settings.slowCallDuration);
+    }
     if (this.#isJudged(admission)) return;
     const { judge, openOn } = circuit.settings;
     const failed = judge.isFailure !== undefined && judge.isFailure(value);
@@ -121,6 +126,18 @@ export class Outcomes {
     }
     if (!probes.settle(admission, failed, slow, category)) counts.late += 1;
     this.decide(probes, exemplar, pauseMs);
+  }
+
+  #recordWell(admission: Admission, slowCallDuration: number): void {
+    const circuit = this.#circuit;
+    const now = circuit.time.coarse();
+    if (now - admission.startedAt >= slowCallDuration) {
+      this.#record(admission, false, undefined, undefined);
+      return;
+    }
+    circuit.counts.success += 1;
+    this.#recordClosed(admission, now, false, false, undefined);
+    if (!circuit.period.isSpotless) this.#judge();
   }
 
   #recordClosed(

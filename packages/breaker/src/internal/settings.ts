@@ -24,6 +24,8 @@ export interface Settings {
   readonly openOn: ((outcome: Outcome) => number | undefined) | undefined;
   readonly stalls: boolean;
   readonly judge: Judge;
+  /** Whether neither `isFailure` nor `openOn` looks at what a call returns. */
+  readonly judgesNoValue: boolean;
 }
 
 /** The options that there are. */
@@ -84,6 +86,7 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
   }
   if (options.isProbe !== undefined) checkFunction('breaker: isProbe', options.isProbe);
   if (options.openOn !== undefined) checkFunction('breaker: openOn', options.openOn);
+  const judge = judgeOf(options);
   return {
     failureThreshold:
       failureThreshold === undefined
@@ -116,7 +119,8 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
     enforcement: checkNumber('breaker: enforcement', enforcement, { min: 0, max: 1 }),
     openOn: options.openOn,
     stalls: checkBoolean('breaker: stalls', stalls),
-    judge: judgeOf(options),
+    judge,
+    judgesNoValue: judge.isFailure === undefined && options.openOn === undefined,
   };
 }
 
