@@ -15,6 +15,7 @@ export {
 export { isSystemTime } from './clock.ts';
 export { carryDeadline, deadlineAt } from './deadline.ts';
 export type { Attempt } from './internal/attempt.ts';
+export { isAbortError } from './internal/abort-error.ts';
 export { withoutStack } from './internal/cheap-error.ts';
 export { coarseNow } from './internal/coarse-clock.ts';
 export { ComponentEvents } from './internal/component-events.ts';
@@ -22,6 +23,7 @@ export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
 export { disposeResult } from './internal/dispose-result.ts';
 export { nextName } from './internal/names.ts';
 export { parentSignal } from './internal/parent-signal.ts';
+export { refusalCode } from './internal/refusal-code.ts';
 export { rejectSoon } from './internal/reject-soon.ts';
 export { reportOnce } from './internal/report-once.ts';
 export { startingAttempts } from './internal/run.ts';

@@ -12,7 +12,7 @@ import { Aimd } from './internal/aimd.ts';
 import type { Concurrency } from './internal/concurrency.ts';
 import { Gradient } from './internal/gradient.ts';
 import { isOwnTimeout } from './internal/overload.ts';
-import { type Verdict, judge, judgeCall } from './internal/verdict.ts';
+import { type Verdict, judgePermit, judgeCall } from './internal/verdict.ts';
 import type { ChangingLimiter, LimitChangeEvent, LimiterSnapshot } from './limiter.ts';
 
 /** Options of {@link adaptiveLimit}. */
@@ -129,14 +129,14 @@ class SelfFindingLimit
     if (isOwnTimeout(reason)) this.#learn(token as Admitted, 'overload');
   }
 
-  tryAcquire(_call?: CallOptions): Permit | Rejection {
+  tryAcquire(call?: CallOptions): Permit | Rejection {
     if (this.inFlight >= this.#limit) return rejection(this.#refusal());
     const admitted = this.#admit();
     return new HeldPermit((outcome, value) => {
       this.inFlight -= 1;
       if (outcome === 'success') this.#learn(admitted, 'accepted');
       if (outcome === 'failure') {
-        this.#learn(admitted, judge('adaptiveLimit', this.#isOverload, value), true);
+        this.#learn(admitted, judgePermit('adaptiveLimit', this.#isOverload, value, call), true);
       }
     });
   }

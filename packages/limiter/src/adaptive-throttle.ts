@@ -11,7 +11,7 @@ import { Admission, HeldPermit, rejection } from './internal/admission.ts';
 import { chanceOf } from './internal/chance.ts';
 import { isOwnTimeout } from './internal/overload.ts';
 import { RequestWindow } from './internal/request-window.ts';
-import { type Verdict, judge, judgeCall } from './internal/verdict.ts';
+import { type Verdict, judgePermit, judgeCall } from './internal/verdict.ts';
 import type { Limiter } from './limiter.ts';
 
 /** Options of {@link adaptiveThrottle}. */
@@ -147,7 +147,7 @@ class ClientThrottle
     if (isOwnTimeout(reason)) this.#count(token as Request, 'overload');
   }
 
-  tryAcquire(_call?: CallOptions): Permit | Rejection {
+  tryAcquire(call?: CallOptions): Permit | Rejection {
     const rate = this.#rate(coarseNow(this.clock));
     if (rate > 0 && this.#chance() < rate) return rejection(this.#refusal(rate));
     const request = this.#admit();
@@ -155,7 +155,7 @@ class ClientThrottle
       this.inFlight -= 1;
       if (outcome === 'success') this.#count(request, 'accepted');
       if (outcome === 'failure') {
-        this.#count(request, judge('adaptiveThrottle', this.#isOverload, value));
+        this.#count(request, judgePermit('adaptiveThrottle', this.#isOverload, value, call));
       }
     });
   }

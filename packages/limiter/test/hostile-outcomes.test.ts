@@ -1,6 +1,14 @@
 import { DeadlineExceededError, LimitRejectedError, compose } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
-import { TaskCancelledError, TimeoutStrategy, timeout as cockatielTimeout } from 'cockatiel';
+import {
+  ConsecutiveBreaker,
+  TaskCancelledError,
+  TimeoutStrategy,
+  bulkhead as cockatielBulkhead,
+  circuitBreaker,
+  handleAll,
+  timeout as cockatielTimeout,
+} from 'cockatiel';
 import { describe, expect, it } from 'vitest';
 import { adaptiveLimit, adaptiveThrottle, bulkhead } from '../src/index.ts';
 
@@ -135,5 +143,62 @@ describe("cockatiel's timeouts", () => {
     expect(limit.snapshot().gauges.limit).toBe(100);
     await fail(new Error('wrapped', { cause: new TaskCancelledError() }));
     expect(limit.snapshot().gauges.limit).toBe(90);
+  });
+
+  it('are overload also where the callee obeys their abort, as one made by hand is', async () => {
+    for (const strategy of [TimeoutStrategy.Aggressive, TimeoutStrategy.Cooperative]) {
+      const limit = adaptiveLimit({ initial: 20 });
+      const chain = compose(limit, cockatielTimeout(5, strategy));
+      await chain.execute(({ signal }) => fetchLike(signal)).catch(() => {});
+      expect(limit.snapshot().gauges.limit).toBe(18);
+    }
+    const limit = adaptiveLimit({ initial: 20 });
+    const byHand = new AbortController();
+    const call = limit.execute(() => fetchLike(byHand.signal));
+    byHand.abort();
+    await call.catch(() => {});
+    expect(limit.snapshot().gauges.limit).toBe(18);
+  });
+
+  it('but the abort of the caller says nothing, of a call and of a permit', async () => {
+    const limit = adaptiveLimit({ initial: 20 });
+    const caller = new AbortController();
+    const call = limit.execute(({ signal }) => fetchLike(signal), caller.signal);
+    const permit = limit.tryAcquire({ signal: caller.signal });
+    caller.abort();
+    await call.catch(() => {});
+    if (permit.granted) permit.failure(caller.signal.reason);
+    expect(limit.snapshot().gauges).toMatchObject({ limit: 20, inFlight: 0 });
+  });
+});
+
+/** Rejects as a client does whose signal is aborted. */
+function fetchLike(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+}
+
+describe('refusals of cockatiel further in', () => {
+  it('say nothing about the callee, nor is isOverload asked about them', async () => {
+    const full = cockatielBulkhead(1);
+    const open = circuitBreaker(handleAll, {
+      halfOpenAfter: 1e9,
+      breaker: new ConsecutiveBreaker(1),
+    });
+    await open.execute(() => Promise.reject(new Error('down'))).catch(() => {});
+    let asked = 0;
+    const limit = adaptiveLimit({ initial: 20, isOverload: () => (asked += 1) > 0 });
+    const throttle = adaptiveThrottle({ minPerSecond: 0 });
+    const gate = Promise.withResolvers<void>();
+    const busy = full.execute(() => gate.promise);
+    for (const inner of [full, open]) {
+      const chain = compose(limit, throttle, inner);
+      for (let i = 0; i < 50; i++) await chain.execute(() => 1).catch(() => {});
+    }
+    gate.resolve();
+    await busy;
+    expect([limit.snapshot().gauges.limit, asked]).toEqual([20, 0]);
+    expect(throttle.snapshot().gauges.rejectionRate).toBe(0);
   });
 });

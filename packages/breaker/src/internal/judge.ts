@@ -1,4 +1,9 @@
-import { checkFunction, checkOutcomeFilter, reportOnce } from '@fournines/core/authoring';
+import {
+  checkFunction,
+  checkOutcomeFilter,
+  refusalCode,
+  reportOnce,
+} from '@fournines/core/authoring';
 import {
   type Classifier,
   causes,
@@ -6,7 +11,6 @@ import {
 } from '@fournines/error-classification';
 import type { CircuitBreakerOptions } from '../options.ts';
 import { isAbort } from './is-abort.ts';
-import { refusalCode } from './refusal-code.ts';
 
 /** What an error says about the dependency: it is sick, it answered, or nothing. */
 export type Verdict = 'failure' | 'success' | 'ignore';

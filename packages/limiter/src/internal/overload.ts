@@ -1,4 +1,5 @@
 import { isResilienceError } from '@fournines/core';
+import { isAbortError, refusalCode } from '@fournines/core/authoring';
 
 /** How deep a chain of causes is followed. */
 const DEEPEST = 4;
@@ -30,7 +31,9 @@ const CODES: ReadonlySet<unknown> = new Set([
 export function isOverload(error: unknown): boolean {
   let current = error;
   for (let depth = 0; depth <= DEEPEST; depth++) {
-    if (isOwnRefusal(current)) return false;
+    if (isRefusal(current)) return false;
+    // What was aborted further out is not asked about: this abort is a timeout further in.
+    if (isAbortError(current)) return true;
     if (fieldOf(current, 'name') === 'TimeoutError') return true;
     // The timeout of cockatiel.
     if (fieldOf(current, 'isTaskCancelledError') === true) return true;
@@ -44,8 +47,9 @@ export function isOverload(error: unknown): boolean {
   return false;
 }
 
-/** Whether a policy of ours refused to start the call: the callee never saw it. */
-export function isOwnRefusal(error: unknown): boolean {
+/** Whether a policy further in, of ours or of cockatiel's, did not let the call go on: the callee says nothing by it. */
+export function isRefusal(error: unknown): boolean {
+  if (refusalCode(error) !== undefined) return true;
   return isResilienceError(error) && fieldOf(error, 'code') !== 'ETIMEDOUT';
 }
 

@@ -1,6 +1,7 @@
+import type { CallOptions } from '@fournines/core';
 import type { Attempt } from '@fournines/core/authoring';
 import { reportOnce } from '@fournines/core/authoring';
-import { isOverload, isOwnRefusal } from './overload.ts';
+import { isOverload, isRefusal } from './overload.ts';
 
 /**
  * What an outcome says about the callee: it did its work, it is overloaded, or nothing (the caller
@@ -9,12 +10,12 @@ import { isOverload, isOwnRefusal } from './overload.ts';
 export type Verdict = 'accepted' | 'overload' | 'nothing';
 
 /** Judges errors by the user's predicate, or by the structural rule. */
-export function judge(
+function judge(
   owner: string,
   predicate: ((error: unknown) => boolean) | undefined,
   error: unknown,
 ): Verdict {
-  if (isOwnRefusal(error)) return 'nothing';
+  if (isRefusal(error)) return 'nothing';
   if (predicate === undefined) return isOverload(error) ? 'overload' : 'accepted';
   try {
     return predicate(error) ? 'overload' : 'accepted';
@@ -34,4 +35,14 @@ export function judgeCall(
   index: number,
 ): Verdict {
   return attempt.isAborted(index) ? 'nothing' : judge(owner, predicate, error);
+}
+
+/** As {@link judge}, for a permit: an error after the caller's own abort is the abort's. */
+export function judgePermit(
+  owner: string,
+  predicate: ((error: unknown) => boolean) | undefined,
+  error: unknown,
+  call: CallOptions | undefined,
+): Verdict {
+  return call?.signal?.aborted === true ? 'nothing' : judge(owner, predicate, error);
 }

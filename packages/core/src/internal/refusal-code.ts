@@ -1,4 +1,4 @@
-import { isResilienceError } from '@fournines/core';
+import { isResilienceError } from '../errors.ts';
 
 /** Codes of our own refusals: the call was never started. */
 const CODES: ReadonlySet<string> = new Set(['ECIRCUITOPEN', 'ELIMITED', 'EDEADLINE']);
