@@ -152,6 +152,22 @@ describe('a coarse clock that lags behind the exact one within a turn of the loo
     },
   );
 
+  test.each<CircuitBreakerOptions>([{ stalls: false }, { stalls: true }])(
+    'is no part of a call that starts after the work of its turn (%j)',
+    (options) => {
+      const policy = circuitBreaker({ ...options, slowCallDuration: 250, minimumCalls: 1 });
+      idle(30);
+      for (let i = 0; i < 20; i++) {
+        loop.work(160);
+        const permit = admitted(policy);
+        loop.turn();
+        idle(110);
+        permit.success();
+      }
+      expect(policy.snapshot()).toMatchObject({ state: 'closed', counts: { slow: 0 } });
+    },
+  );
+
   test('a stall is discounted once, and not added on top', () => {
     const policy = circuitBreaker({ failureThreshold: 3, minimumCalls: 1, slowCallDuration: 500 });
     idle(30);

@@ -42,6 +42,7 @@ export class NaiveCircuit {
   #now = 0;
   #exact = 0;
   #coarse = 0;
+  #tick = { at: -Infinity, epoch: 0 };
   #state: 'closed' | 'open' | 'half-open' = 'closed';
   #epoch = 0;
   #openedAt = 0;
@@ -128,6 +129,7 @@ export class NaiveCircuit {
     const isAdmitted = this.#admits();
     if (!isAdmitted) this.#counts.rejected += 1;
     else {
+      this.#startTick();
       this.#running.push({
         id,
         startedAt: this.#now,
@@ -139,6 +141,14 @@ export class NaiveCircuit {
       });
     }
     return isAdmitted;
+  }
+
+  /** The first call in a reading of the coarse clock starts by the exact one, the others with it. */
+  #startTick(): void {
+    const { at, epoch } = this.#tick;
+    if (at === this.#now && epoch === this.#epoch) return;
+    this.#seeExact();
+    this.#tick = { at: this.#now, epoch: this.#epoch };
   }
 
   /** An abort from further out, by a timeout of so many milliseconds or by the caller. */

@@ -34,16 +34,20 @@ export class Entrance {
   #join(now: number): Admission {
     const circuit = this.#circuit;
     const { period } = circuit;
-    const admission = period.currentAt(now) ?? this.#beginTick(now);
+    const admission = period.currentAt(now) ?? this.#beginTick();
     admission.size += 1;
     circuit.inFlight += 1;
     return admission;
   }
 
-  #beginTick(now: number): Admission {
-    const { parts, period, stalls } = this.#circuit;
+  /**
+   * Once in a tick. By the exact clock: the coarse one may lag behind by all that this turn of the
+   * event loop has done before, which is no part of the call.
+   */
+  #beginTick(): Admission {
+    const { parts, period, stalls, time } = this.#circuit;
     parts.home?.used();
-    return period.beginTick(now, stalls.before());
+    return period.beginTick(time.exact(), stalls.before());
   }
 
   #admitSlowly(call: CallOptions | undefined): Admission | undefined {
