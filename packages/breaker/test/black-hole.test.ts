@@ -178,15 +178,21 @@ describe('a black hole', () => {
     start(dropped)?.success();
     expect(dropped.state).toBe('closed');
 
-    const timed = breaker({ failureRateThreshold: false, minimumCalls: 3 });
-    for (let i = 0; i < 50; i++) start(timed)?.success();
-    now += 1;
-    for (let i = 0; i < 3; i++) start(timed);
-    now += 500;
-    start(timed)?.failure(Object.assign(new Error('late'), { code: 'ETIMEDOUT' }));
-    now += 500;
-    start(timed);
-    expect(timed.lastTrip?.rule).toBe('black-hole');
+    for (const error of [
+      Object.assign(new Error('late'), { code: 'ETIMEDOUT' }),
+      // A timeout that was made by hand.
+      new DOMException('aborted', 'AbortError'),
+    ]) {
+      const timed = breaker({ failureRateThreshold: false, minimumCalls: 3 });
+      for (let i = 0; i < 50; i++) start(timed)?.success();
+      now += 1;
+      for (let i = 0; i < 3; i++) start(timed);
+      now += 500;
+      start(timed)?.failure(error);
+      now += 500;
+      start(timed);
+      expect(timed.lastTrip?.rule).toBe('black-hole');
+    }
   });
 
   test('counts anew after slowCallDuration was configured', () => {

@@ -63,6 +63,21 @@ describe('a stall of this process', () => {
     }
   });
 
+  test('excuses a timeout that was made by hand as well', () => {
+    for (const [stallMs, state] of [
+      [600, 'closed'],
+      [300, 'open'],
+    ] as const) {
+      const policy = circuitBreaker({ failureThreshold: 1 });
+      const permit = admitted(policy);
+      loop.work(stallMs);
+      loop.turn();
+      idle(1_000 - stallMs);
+      permit.failure(new DOMException('aborted', 'AbortError'));
+      expect(policy.state).toBe(state);
+    }
+  });
+
   test('excuses the abort by a timeout further out as well', () => {
     for (const [stallMs, state] of [
       [600, 'closed'],

@@ -251,6 +251,18 @@ test('a trip that maxOpenRatio does not allow is counted and told, once for as l
   unsubscribe('fournines:circuit-breaker:trip-withheld', seen);
 });
 
+test('a trip that is asked for by openOn, and not allowed, is told once too', async () => {
+  const policy = circuitBreakers(() => ({ failureThreshold: 1, openOn: () => 5_000 }), {
+    clock,
+    maxOpenRatio: 0.5,
+  });
+  policy.for('a');
+  policy.for('b');
+  await trip(policy, 'a');
+  for (let i = 0; i < 5; i++) await trip(policy, 'b');
+  expect(policy.for('b').snapshot().counts.withheld).toBe(1);
+});
+
 test('a function that throws, or gives nonsense, leaves the key with default options', async () => {
   const policy = circuitBreakers(() => ({ failureThreshold: -1 }), { clock });
   await expect(policy.execute(() => 'ok', { key: 'a' })).resolves.toBe('ok');

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CircuitBreakers, circuitBreakers, fleet } from '../src/index.ts';
+import { type CircuitBreakers, circuitBreaker, circuitBreakers, fleet } from '../src/index.ts';
 import { type Process, call, fail, processes, sick, startFleets, until } from './fleet-process.ts';
 
 let end: () => Promise<void>;
@@ -177,4 +177,20 @@ test('news of a shorter break does not cut a longer one short', async () => {
   await tell(120_000);
   await until(() => expect(a.retryAfterMs).toBeGreaterThan(60_000));
   expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'fleet']);
+});
+
+test('what a server says late, to be left alone for longer, all know', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const options = { name: 'late', failureThreshold: 1, resetTimeout: 500 };
+  const here = circuitBreaker({
+    ...options,
+    fleet: one.fleet,
+    openOn: ({ ok }) => (ok ? 60_000 : undefined),
+  });
+  const there = circuitBreaker({ ...options, fleet: two.fleet });
+  const late = here.tryAcquire();
+  await here.execute(() => Promise.reject(sick)).catch(() => {});
+  await until(() => expect(there.state).toBe('open'));
+  if (late.granted) late.success('come back in a minute');
+  await until(() => expect(there.retryAfterMs).toBeGreaterThan(10_000));
 });

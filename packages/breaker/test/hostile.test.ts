@@ -53,11 +53,14 @@ describe('a random that throws', () => {
     await expect(policy.execute(() => 1)).resolves.toBe(1);
   });
 
-  test('one that gives no number enforces too', async () => {
-    const policy = breaker({ enforcement: 0.5, random: () => Number.NaN });
-    await fail(policy);
-    expect(policy.tryAcquire()).toMatchObject({ granted: false });
-  });
+  test.each([undefined, '0.9', {}, Number.NaN])(
+    'one that gives %j instead of a number enforces too',
+    async (chance) => {
+      const policy = breaker({ enforcement: 0.5, random: () => chance as number });
+      await fail(policy);
+      expect(policy.tryAcquire()).toMatchObject({ granted: false });
+    },
+  );
 
   test('leaves the policies around it whole', async () => {
     const slots = bulkhead({ maxConcurrent: 2, clock });

@@ -206,6 +206,13 @@ export class Circuit {
     this.breakMs = ms;
   }
 
+  /** Stays open for longer than it was to, in the other processes too. */
+  prolong(ms: number): void {
+    this.stayOpen(ms);
+    const trip = this.lastTrip;
+    if (trip !== undefined) this.fleet?.opened({ breakMs: ms, openings: this.openings, trip });
+  }
+
   /** Another process probes. The break is as long as it was: a probe's lease is taken from it. */
   waitForOthers(ms: number): void {
     if (this.phase === 'open') this.openedAt = this.time.exact() + ms - this.breakMs;

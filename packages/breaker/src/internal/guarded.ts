@@ -19,8 +19,14 @@ export function mayProbe({ isProbe }: Settings, call: CallOptions | undefined): 
  */
 export function isChosen(random: () => number, share: number, safe: boolean): boolean {
   try {
-    const chance = random();
-    return Number.isNaN(chance) ? safe : chance < share;
+    const chance: unknown = random();
+    if (typeof chance === 'number' && !Number.isNaN(chance)) return chance < share;
+    reportOnce(
+      random,
+      'breaker: random',
+      new TypeError(`must be in [0, 1), got ${String(chance)}`),
+    );
+    return safe;
   } catch (error) {
     reportOnce(random, 'breaker: random', error);
     return safe;

@@ -8,6 +8,9 @@ import { brokenRule } from './trip-rules.ts';
 
 const TIMEOUT = 'timeout';
 
+/** The categories of failures by which the dependency said nothing: time ran out, by whoever's clock. */
+const UNANSWERED: ReadonlySet<string | undefined> = new Set([TIMEOUT, 'cancelled']);
+
 /** What becomes of a call: judged, counted, and put to the rules of the present state. */
 export class Outcomes {
   readonly #circuit: Circuit;
@@ -40,7 +43,7 @@ export class Outcomes {
     const { judge, openOn } = circuit.settings;
     const { verdict, category } = judge.error(error);
     const pauseMs = openOn && askedPause(openOn, { ok: false, error });
-    if (verdict === 'ignore' || (category === TIMEOUT && this.#wasStalled(admission))) {
+    if (verdict === 'ignore' || (UNANSWERED.has(category) && this.#wasStalled(admission))) {
       this.#ignore(admission);
     } else {
       const failed = verdict === 'failure';
@@ -148,8 +151,7 @@ export class Outcomes {
     category: string | undefined,
   ): void {
     const { period, stalls } = this.#circuit;
-    // What a timeout ended was not answered.
-    period.leave(admission, category !== TIMEOUT);
+    period.leave(admission, !UNANSWERED.has(category));
     period.record(now, failed, slow, category);
     if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
   }
@@ -196,8 +198,8 @@ export class Outcomes {
     const circuit = this.#circuit;
     const { numbers } = circuit.period;
     const rule = brokenRule(circuit.settings, numbers, circuit.ramp !== undefined);
-    if (rule === undefined) circuit.isWithheld = false;
-    else circuit.open(rule, numbers, exemplar, pauseMs);
+    if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);
+    else if (pauseMs === undefined) circuit.isWithheld = false;
   }
 
   /** The dependency asked to be left alone: that opens the circuit, or keeps an open one open. */
@@ -206,7 +208,7 @@ export class Outcomes {
     if (admission.generation === circuit.generation) {
       circuit.open('open-on', circuit.numbers, error, ms);
     } else if (circuit.phase === 'open' && circuit.retryAfterMs < ms) {
-      circuit.stayOpen(ms);
+      circuit.prolong(ms);
     }
   }
 }
