@@ -252,7 +252,7 @@ test('a trip that maxOpenRatio does not allow is counted and told, once for as l
 });
 
 test('a trip that is asked for by openOn, and not allowed, is told once too', async () => {
-  const policy = circuitBreakers(() => ({ failureThreshold: 1, openOn: () => 5_000 }), {
+  const policy = circuitBreakers(() => ({ failureThreshold: 100, openOn: () => 5_000 }), {
     clock,
     maxOpenRatio: 0.5,
   });
