@@ -230,8 +230,9 @@ export class Timeout
   }
 
   #errorFor(call: TimedCall): TimeoutError | DeadlineExceededError {
+    const { attempt } = call;
     const error = withoutStack(() =>
-      call.attempt.isWaiting
+      attempt.isWaiting && !attempt.hasRun
         ? new DeadlineExceededError(this.name)
         : new TimeoutError(this.name, call.durationMs),
     );

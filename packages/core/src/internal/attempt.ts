@@ -15,6 +15,7 @@ import { contractTime } from './contract-events.ts';
 import type { Pipeline } from './pipeline.ts';
 import { isRepeatable } from './repeatable.ts';
 import {
+  HAS_RUN,
   IS_PARKED,
   LISTENED,
   RETURNED,
@@ -157,6 +158,11 @@ export class Attempt {
       waits = true;
     }
     return waits;
+  }
+
+  /** Whether the function has been started for this attempt at least once, whatever has become of it. */
+  get hasRun(): boolean {
+    return (this.state & HAS_RUN) !== 0;
   }
 
   /** Whether this stage has answered already. */

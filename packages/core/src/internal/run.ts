@@ -19,6 +19,8 @@ export const SETTLED = 8;
 const WENT_WELL = 16;
 /** Somebody listened to `onSuccess` or `onFailure` when it began. */
 export const LISTENED = 32;
+/** The function has been started in it, or in an attempt that repeated an inner part of it. */
+export const HAS_RUN = 64;
 
 const starting: Attempt[] = [];
 
@@ -48,7 +50,7 @@ function announce(attempt: Attempt): unknown {
 export function runDirectly(attempt: Attempt): Promise<unknown> {
   if (!enterStages(attempt, 0)) return promiseOfOutcome(attempt);
   const { pipeline } = attempt;
-  attempt.state |= STARTED;
+  attempt.state |= STARTED | HAS_RUN;
   let result: unknown;
   try {
     result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
@@ -85,7 +87,7 @@ export function enter(attempt: Attempt, from: number): void {
   if (!enterStages(attempt, from)) return;
   const { pipeline } = attempt;
   const { last } = pipeline;
-  attempt.state |= STARTED;
+  markRun(attempt);
   let result: unknown;
   try {
     result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
@@ -104,6 +106,12 @@ export function enter(attempt: Attempt, from: number): void {
       carry(attempt, last, false, error, attempt);
     },
   );
+}
+
+function markRun(attempt: Attempt): void {
+  attempt.state |= STARTED;
+  let around: Attempt | undefined = attempt;
+  for (; around !== undefined; around = around.parent) around.state |= HAS_RUN;
 }
 
 /** Returns whether the function may run now. */
