@@ -84,6 +84,15 @@ export const systemClock: Clock = {
   setTimeout: (fn, ms) => current.setTimeout(fn, ms),
 };
 
+/**
+ * What a clock's timers come from at this moment: another thing as soon as a stand-in for the
+ * system's clock, or a test runner's fake timers, come or go. A timer of the former will not wake.
+ */
+export function timerSource(clock: Clock): unknown {
+  if (clock !== systemClock && clock !== nodeClock) return clock;
+  return clock === nodeClock || current === nodeClock ? setTimeout : current;
+}
+
 /** Whether `clock` runs by itself. A manual clock stands still until it is told to advance. */
 export function isSystemTime(clock: Clock): boolean {
   return clock === nodeClock || (clock === systemClock && current === nodeClock);

@@ -453,3 +453,24 @@ test('a stage that is let go on before its enter returns runs once', async () =>
   await expect(queue.execute(() => (calls += 1))).resolves.toBe(1);
   expect(calls).toBe(1);
 });
+
+test.each([false, true])(
+  'a promise with a `then` of its own that throws is a failure (%s)',
+  async (answersEarly) => {
+    let inside = 0;
+    const policy = probe({
+      answersEarly,
+      enter: () => void (inside += 1),
+      success: () => void (inside -= 1),
+      failure: () => void (inside -= 1),
+    });
+    const odd = Object.assign(Promise.resolve(1), {
+      // oxlint-disable-next-line unicorn/no-thenable -- the case in question
+      then() {
+        throw new Error('odd');
+      },
+    });
+    await expect(policy.execute(() => odd)).rejects.toThrow('odd');
+    expect(inside).toBe(0);
+  },
+);

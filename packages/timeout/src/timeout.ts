@@ -121,12 +121,12 @@ export class Timeout
     }
     const ms = ambient === undefined ? this.#durationFor(attempt) : ambient.at - now;
     const call = new TimedCall(this, attempt, index, now, ms);
-    this.#tally.inFlight += 1;
     if (this.#options.captureStack) call.callerStack = callerStack();
     if (ms !== Infinity) {
       attempt.bindContext(index);
       call.waitIn(this.#queue);
     }
+    this.#tally.inFlight += 1;
     return call;
   }
 

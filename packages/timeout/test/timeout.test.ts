@@ -6,9 +6,9 @@ import {
   TimeoutStrategy,
   wrap,
 } from 'cockatiel';
-import { compose, deadline, deadlineOf, fallback } from '@fournines/core';
-import { manualClock } from '@fournines/core/testing';
-import { describe, expect, test } from 'vitest';
+import { type Clock, compose, deadline, deadlineOf, fallback } from '@fournines/core';
+import { manualClock, useManualClock } from '@fournines/core/testing';
+import { describe, expect, test, vi } from 'vitest';
 import { DeadlineExceededError, TimeoutError, timeout } from '@fournines/timeout';
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -432,4 +432,46 @@ test('a call that came too late is counted and announced', async () => {
   const { error } = await settled(policy.execute(() => 1, signal));
   expect(seen).toEqual([error]);
   expect(policy.snapshot().counts.timeouts).toBe(1);
+});
+
+describe('a stand-in for the system’s clock that is gone', () => {
+  test('leaves no timer behind that later calls would wait for', async () => {
+    const policy = timeout(20);
+    {
+      using clock = useManualClock({ now: 1e9 });
+      await policy.execute(() => 1);
+      expect(clock.now()).toBe(1e9);
+    }
+    await expect(policy.execute(never)).rejects.toThrow(TimeoutError);
+    vi.useFakeTimers();
+    try {
+      const call = settled(policy.execute(never));
+      await vi.advanceTimersByTimeAsync(25);
+      expect((await call).error).toBeInstanceOf(TimeoutError);
+      await policy.execute(() => 1);
+    } finally {
+      vi.useRealTimers();
+    }
+    await expect(policy.execute(never)).rejects.toThrow(TimeoutError);
+  });
+
+  test('a clock that fails once fails no later call', async () => {
+    const manual = manualClock();
+    let isBroken = true;
+    const clock: Clock = {
+      now: () => manual.now(),
+      wall: () => manual.wall(),
+      setTimeout(fn, ms) {
+        if (isBroken) throw new Error('no timer');
+        return manual.setTimeout(fn, ms);
+      },
+    };
+    const policy = timeout({ duration: 20, clock });
+    await expect(policy.execute(() => 1)).rejects.toThrow('no timer');
+    isBroken = false;
+    expect(policy.snapshot().gauges.inFlight).toBe(0);
+    const call = settled(policy.execute(never));
+    await manual.advance(25);
+    expect((await call).error).toBeInstanceOf(TimeoutError);
+  });
 });

@@ -114,7 +114,7 @@ export class Circuit {
 
   /** Whether nothing would be lost with it but a quiet window. */
   get isIdle(): boolean {
-    return this.state === 'closed' && this.inFlight === 0;
+    return this.state === 'closed' && this.inFlight === 0 && this.ramp === undefined;
   }
 
   /** What the rules would look at now. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, type Timer, timerSource } from '../clock.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 
 /** Something with a moment at which its time is up: a node of a {@link DeadlineQueue}. */
@@ -39,6 +39,8 @@ export class DeadlineQueue {
   #first: DeadlineNode | undefined;
   #last: DeadlineNode | undefined;
   #timer: Timer | undefined;
+  /** Where the timer came from. */
+  #source: unknown;
   /** When the timer wakes; while there are nodes, not after the earliest. */
   #wakeAt = Infinity;
   #letLoopRun = true;
@@ -50,9 +52,12 @@ export class DeadlineQueue {
 
   /** Puts a node in, by its moment. */
   add(node: DeadlineNode): void {
+    if (this.#timer !== undefined && timerSource(this.#clock) !== this.#source) this.#disarm();
+    const isNext = node.expiresAt < this.#wakeAt;
+    // First: where a clock throws, the node is not left behind.
+    if (isNext) this.#arm(node.expiresAt, this.#clock.now());
     if (!this.#addToList(node)) this.#heap.add(node);
-    if (node.expiresAt < this.#wakeAt) this.#arm(node.expiresAt, this.#clock.now());
-    else if (!this.#unref && this.#isAlone(node)) this.#timer?.ref();
+    if (!isNext && !this.#unref && this.#isAlone(node)) this.#timer?.ref();
   }
 
   /** Takes a node out; nothing happens when it is not in the queue. */
@@ -111,11 +116,20 @@ export class DeadlineQueue {
   }
 
   #arm(at: number, now: number): void {
-    this.#timer?.cancel();
-    this.#wakeAt = at;
+    this.#disarm();
     // Node rounds a delay down to whole milliseconds.
-    this.#timer = this.#clock.setTimeout(this.#wake, Math.max(0, Math.ceil(at - now)));
-    if (this.#unref) this.#timer.unref();
+    const timer = this.#clock.setTimeout(this.#wake, Math.max(0, Math.ceil(at - now)));
+    // Only now: a clock may throw.
+    this.#timer = timer;
+    this.#wakeAt = at;
+    this.#source = timerSource(this.#clock);
+    if (this.#unref) timer.unref();
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#wakeAt = Infinity;
   }
 
   readonly #wake = (): void => {

@@ -51,14 +51,6 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
   if (!enterStages(attempt, 0)) return promiseOfOutcome(attempt);
   const { pipeline } = attempt;
   attempt.state |= STARTED | HAS_RUN;
-  let result: unknown;
-  try {
-    result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
-  } catch (error) {
-    attempt.state |= RETURNED;
-    carry(attempt, pipeline.last, false, error, attempt);
-    return promiseOfOutcome(attempt);
-  }
   const onSuccess =
     pipeline.observesSuccess || mayBeWatched(attempt)
       ? (value: unknown): unknown => {
@@ -68,11 +60,19 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
           return value;
         }
       : undefined;
-  return Promise.resolve(result).then(onSuccess, (error: unknown) => {
+  const onFailure = (error: unknown): unknown => {
     attempt.state |= RETURNED;
     carry(attempt, pipeline.last, false, error, attempt);
     return takeOutcome(attempt);
-  });
+  };
+  // The function may throw, and so may a `then` that its promise has of its own.
+  try {
+    return Promise.resolve(start(attempt)).then(onSuccess, onFailure);
+  } catch (error) {
+    attempt.state |= RETURNED;
+    carry(attempt, pipeline.last, false, error, attempt);
+    return promiseOfOutcome(attempt);
+  }
 }
 
 /** Runs a chain in which a stage may answer before the function has settled: with a promise of its own. */
@@ -85,27 +85,27 @@ export function runAhead(attempt: Attempt): Promise<unknown> {
 /** Enters the stages from `from` inward, then the function. */
 export function enter(attempt: Attempt, from: number): void {
   if (!enterStages(attempt, from)) return;
-  const { pipeline } = attempt;
-  const { last } = pipeline;
+  const { last } = attempt.pipeline;
   markRun(attempt);
-  let result: unknown;
-  try {
-    result = pipeline.announcesStart ? announce(attempt) : attempt.fn(contextOf(attempt) as never);
-  } catch (error) {
+  const onSuccess = (value: unknown): void => {
+    attempt.state |= RETURNED;
+    carry(attempt, last, true, value, attempt);
+  };
+  const onFailure = (error: unknown): void => {
     attempt.state |= RETURNED;
     carry(attempt, last, false, error, attempt);
-    return;
+  };
+  try {
+    Promise.resolve(start(attempt)).then(onSuccess, onFailure);
+  } catch (error) {
+    onFailure(error);
   }
-  Promise.resolve(result).then(
-    (value) => {
-      attempt.state |= RETURNED;
-      carry(attempt, last, true, value, attempt);
-    },
-    (error: unknown) => {
-      attempt.state |= RETURNED;
-      carry(attempt, last, false, error, attempt);
-    },
-  );
+}
+
+function start(attempt: Attempt): unknown {
+  return attempt.pipeline.announcesStart
+    ? announce(attempt)
+    : attempt.fn(contextOf(attempt) as never);
 }
 
 function markRun(attempt: Attempt): void {
