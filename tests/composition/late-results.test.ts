@@ -53,3 +53,23 @@ test('what an attempt gets after its time was up is let go of', async () => {
   await expect(call).resolves.toMatchObject({ code: 'ETIMEDOUT', durationMs: 10 });
   expect(pool.open).toBe(0);
 });
+
+test.each([
+  ['a hedge alone', (clock: Clock) => hedge({ idempotent: true, delay: 5, budget: false, clock })],
+  [
+    'a hedge around a timeout',
+    (clock: Clock) =>
+      compose(
+        hedge({ idempotent: true, delay: 5, budget: false, clock }),
+        timeout({ duration: 1_000, clock }),
+      ),
+  ],
+])('what both attempts come to is the caller’s, and not let go of: %s', async (_name, make) => {
+  const clock = manualClock();
+  const pool = slowPool(clock);
+  const shared = pool.connect();
+  const call = make(clock).execute(() => shared);
+  await clock.advance(100);
+  await expect(call).resolves.toBe(await shared);
+  expect(pool.open).toBe(1);
+});

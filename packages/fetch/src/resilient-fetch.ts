@@ -10,7 +10,7 @@ import { checkBoolean, checkFunction, disposeResult, nextName } from '@fournines
 import type { AnyFetch, ResilientInit, ResilientStreamInit } from './any-fetch.ts';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
-import { type ResilientFetchOptions, checkFetchOptions } from './options.ts';
+import { type ResilientFetchOptions, checkFetchOptions, isObject } from './options.ts';
 
 /** A fetch with policies around it, and a component that can be watched. */
 export type ResilientFetch<F extends AnyFetch = typeof globalThis.fetch> = F &
@@ -118,7 +118,7 @@ export function resilientFetch<F extends AnyFetch>(
     const attempt = async (context: CallContext): Promise<T> => {
       const response = await request.send(send, context);
       try {
-        return await reader(response);
+        return checkRead(await reader(response), response);
       } finally {
         disposeResult(response);
       }
@@ -192,4 +192,14 @@ function afterFirst<T>(chunks: AsyncIterable<T>, done: () => void): AsyncIterabl
       }
     },
   };
+}
+
+/** A response, or its body, is no result of reading it: what is left of it is cancelled. */
+function checkRead<T>(result: T, response: { readonly body?: unknown }): T {
+  const isUnread =
+    (result as unknown) === response || (result === response.body && isObject(result));
+  if (!isUnread) return result;
+  throw new TypeError(
+    'resilientFetch: reader must return what it has read, got the response or its body',
+  );
 }

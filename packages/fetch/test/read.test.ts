@@ -40,6 +40,18 @@ describe.each(fetches)('around %s', (_, fetch) => {
     expect(server.seen).toHaveLength(2);
   });
 
+  test('a reader that returns the response, or its body, unread is refused', async () => {
+    await using server = await testServer((response) => reply(response, 200, '{"ok":true}'));
+    const api = resilientFetch(fetch, quick);
+    const readers: ((r: Response) => unknown)[] = [(r) => r, (r) => r.body];
+    for (const reader of readers) {
+      await expect(api.read(server.origin, {}, reader)).rejects.toThrow(
+        'reader must return what it has read',
+      );
+    }
+    expect(server.seen).toHaveLength(2);
+  });
+
   test('a slow body is the attempt’s timeout, and is fetched again', async () => {
     await using server = await testServer((response, index) =>
       index === 0 ? begin(response) : reply(response, 200, '{"ok":true}'),

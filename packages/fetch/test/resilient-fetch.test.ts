@@ -4,10 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { circuitBreaker, circuitBreakers } from '@fournines/breaker';
 import { deadlineOf } from '@fournines/core';
+import { manualClock } from '@fournines/core/testing';
 import { classify } from '@fournines/error-classification';
 import { exponential } from '@fournines/retry';
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type ResilientFetchOptions, resilientFetch } from '../src/index.ts';
 import { closedOrigin, testServer, until } from './server.ts';
 
@@ -482,6 +483,28 @@ describe('breakers', () => {
     await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
     await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
     expect(server.seen).toHaveLength(2);
+  });
+
+  test('an origin that is down is refused at once, however much time a call has', async () => {
+    await using server = await testServer((response) => reply(response, 503));
+    const clock = manualClock();
+    const usual = { ...quick, clock, timeout: 600_000, breaker: { failureThreshold: 1 } };
+    const get = resilientFetch(undefined, usual);
+    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+    await expect(get(server.origin)).rejects.toMatchObject({ code: 'ECIRCUITOPEN' });
+    expect(server.seen).toHaveLength(1);
+    const patient = resilientFetch(undefined, {
+      ...usual,
+      retry: { ...quick.retry, maxBreakerWait: Infinity },
+    });
+    let isOver = false;
+    const end = new AbortController();
+    const call = patient(server.origin, { signal: end.signal }).finally(() => (isOver = true));
+    await vi.waitFor(() => expect(server.seen).toHaveLength(2));
+    await clock.advance(1_000);
+    expect(isOver).toBe(false);
+    end.abort();
+    await expect(call).rejects.toThrow('aborted');
   });
 
   test('a group of one’s own is shared between fetches', async () => {

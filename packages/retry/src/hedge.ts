@@ -152,8 +152,10 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     return HELD;
   }
 
-  late(outcome: Outcome, token: unknown): void {
-    if (token !== undefined && outcome.ok) disposeResult(outcome.value);
+  late(outcome: Outcome, token: unknown, attempt: Attempt): void {
+    if (token === undefined || !outcome.ok) return;
+    // Two attempts may come to the same thing: what the caller holds is nobody's to let go of.
+    if (!attempt.hasDelivered(outcome.value)) disposeResult(outcome.value);
   }
 
   #delay(now: number): number {

@@ -55,6 +55,8 @@ export interface RetryOptions extends CommonOptions {
   readonly budget?: RetryBudget | false;
   /** The longest delay that a server may ask for, in milliseconds, >= 0; Infinity is allowed. A longer one is given up on, never shortened. Default 30 000. */
   readonly maxServerDelay?: number;
+  /** The longest that an open breaker further in is waited for, in milliseconds, >= 0; Infinity: as long as the deadline leaves room. 0: never. Default Infinity. */
+  readonly maxBreakerWait?: number;
   /** The least time that an attempt, the first too, needs before the deadline, in milliseconds, >= 0. Default 0. */
   readonly minAttemptTime?: number;
   /** Whether the process may end while a call waits to be retried. Default false. */
@@ -75,6 +77,7 @@ const KNOWN = [
   'handle',
   'budget',
   'maxServerDelay',
+  'maxBreakerWait',
   'minAttemptTime',
   'unref',
   'random',
@@ -91,6 +94,7 @@ export interface RetryRules {
   readonly handle: OutcomeFilter['options'] | undefined;
   readonly budget: RetryBudget | undefined;
   readonly maxServerDelay: number;
+  readonly maxBreakerWait: number;
   readonly minAttemptTime: number;
   readonly unref: boolean;
   readonly random: () => number;
@@ -105,7 +109,8 @@ export function checkRetryOptions(options: RetryOptions): RetryRules {
   checkOptions('retry', options, KNOWN);
   const { maxAttempts = 3, backoff = exponential(), idempotent = false, shouldRetry } = options;
   const { classify: classifier = classify, isFailure, handle, random = Math.random } = options;
-  const { maxServerDelay = 30_000, minAttemptTime = 0, unref = false } = options;
+  const { maxServerDelay = 30_000, maxBreakerWait = Infinity } = options;
+  const { minAttemptTime = 0, unref = false } = options;
   if (shouldRetry !== undefined) checkFunction('retry: shouldRetry', shouldRetry);
   if (isFailure !== undefined) checkFunction('retry: isFailure', isFailure);
   if (handle !== undefined) {
@@ -131,6 +136,10 @@ export function checkRetryOptions(options: RetryOptions): RetryRules {
     handle: handle?.options,
     budget: checkBudget('retry', options),
     maxServerDelay: checkNumber('retry: maxServerDelay', maxServerDelay, {
+      min: 0,
+      infinity: true,
+    }),
+    maxBreakerWait: checkNumber('retry: maxBreakerWait', maxBreakerWait, {
       min: 0,
       infinity: true,
     }),

@@ -738,6 +738,25 @@ describe('an open breaker', () => {
     expect(giveUps).toMatchObject([{ reason: 'breaker' }]);
   });
 
+  test('is waited for no longer than maxBreakerWait, where that is given', async () => {
+    for (const [maxBreakerWait, isWaitedFor] of [
+      [100, true],
+      [99, false],
+      [0, false],
+    ] as const) {
+      const { clock, policy, giveUps } = watched({ maxBreakerWait });
+      using scope = deadline(5_000, undefined, { clock });
+      const call = policy.execute(failing(open(100)), scope.signal).catch(() => 'given up');
+      await clock.advance(1_000);
+      expect([maxBreakerWait, await call]).toEqual([
+        maxBreakerWait,
+        isWaitedFor ? 'ok' : 'given up',
+      ]);
+      expect(giveUps.map(({ reason }) => reason)).toEqual(isWaitedFor ? [] : ['breaker']);
+    }
+    expect(() => retry({ maxBreakerWait: -1 })).toThrow('retry: maxBreakerWait must be >= 0');
+  });
+
   test('that says 0 is asked again after the backoff, never in a tight loop', async () => {
     const { clock, policy, retries } = watched({
       backoff: exponential({ initial: 80, jitter: 'none' }),

@@ -172,13 +172,13 @@ export class Timeout
     attempt.answer(index, false, reason);
   }
 
-  late(outcome: Outcome, token: unknown): void {
+  late(outcome: Outcome, token: unknown, attempt: Attempt): void {
     const call = token as TimedCall;
     // Who obeys the abort promptly is not late. A timeout further in does so at once: if its work
     // goes on, that is its to report.
     const isPrompt = this.clock.now() - call.answeredAt < PROMPT_MS;
     if (!outcome.ok && isPrompt && isOnlyTheAbort(outcome.error, call.answeredWith)) return;
-    if (outcome.ok) disposeResult(outcome.value);
+    if (outcome.ok && !attempt.hasDelivered(outcome.value)) disposeResult(outcome.value);
     this.#tally.late(call, outcome);
   }
 

@@ -21,6 +21,7 @@ import {
   RETURNED,
   SETTLED,
   STARTED,
+  WENT_WELL,
   carry,
   enter,
   tellAborted,
@@ -163,6 +164,12 @@ export class Attempt {
   /** Whether the function has been started for this attempt at least once, whatever has become of it. */
   get hasRun(): boolean {
     return (this.state & HAS_RUN) !== 0;
+  }
+
+  /** Whether the whole call has come to this very value: then it is the caller's, whoever else comes to it. */
+  hasDelivered(value: unknown): boolean {
+    const { root } = this;
+    return (root.state & WENT_WELL) !== 0 && root.outcome === value;
   }
 
   /** Whether this stage has answered already. */

@@ -16,7 +16,7 @@ export const IS_PARKED = 4;
 /** It is over, with the error in `outcome`, or with the value. */
 export const SETTLED = 8;
 /** With {@link SETTLED}: with a value. */
-const WENT_WELL = 16;
+export const WENT_WELL = 16;
 /** Somebody listened to `onSuccess` or `onFailure` when it began. */
 export const LISTENED = 32;
 /** The function has been started in it, or in an attempt that repeated an inner part of it. */
@@ -56,7 +56,7 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
       ? (value: unknown): unknown => {
           attempt.state |= RETURNED;
           if (!pass(attempt, pipeline.last, true, value, attempt)) return takeOutcome(attempt);
-          finish(attempt);
+          finish(attempt, true, value);
           return value;
         }
       : undefined;
@@ -239,16 +239,14 @@ function settle(attempt: Attempt, ok: boolean, outcome: unknown): void {
     carry(parent, attempt.base - 1, ok, outcome, attempt);
     return;
   }
-  finish(attempt);
-  if (attempt.resolve === undefined) {
-    if (ok) attempt.state |= WENT_WELL;
-    attempt.outcome = outcome;
-  } else if (ok) attempt.resolve(outcome);
+  finish(attempt, ok, outcome);
+  if (ok) attempt.resolve?.(outcome);
   else attempt.reject?.(outcome);
 }
 
-function finish(attempt: Attempt): void {
-  attempt.state |= SETTLED;
+function finish(attempt: Attempt, ok: boolean, outcome: unknown): void {
+  attempt.state |= ok ? SETTLED | WENT_WELL : SETTLED;
+  attempt.outcome = outcome;
   attempt.watch?.leave();
 }
 

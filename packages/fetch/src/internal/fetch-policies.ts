@@ -12,6 +12,9 @@ import { timeout } from '@fournines/timeout';
 import { type FetchRules, isGroup, isObject } from '../options.ts';
 import { RefusedResponse } from './refused-response.ts';
 
+/** An origin that is down is refused at once: its breaker is waited for no longer than one waits for a probe. */
+const MAX_BREAKER_WAIT_MS = 1_000;
+
 /** The policies of one fetch. */
 export interface FetchPolicies {
   /** All of them: total timeout, retry, breaker per origin, timeout per attempt. */
@@ -46,6 +49,7 @@ function retryOf(rules: FetchRules, name: string): ReturnType<typeof retry> | un
     ...(clock === undefined ? {} : { clock }),
     name,
     random,
+    maxBreakerWait: MAX_BREAKER_WAIT_MS,
     ...rules.retry,
     classify,
   });

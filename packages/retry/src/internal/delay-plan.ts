@@ -3,6 +3,12 @@ import type { GiveUpReason } from '../retry-policy.ts';
 /** Who says how long to wait before the next attempt. */
 export type DelaySource = 'backoff' | 'server' | 'breaker';
 
+/** How patient a policy is. */
+export interface DelayLimits {
+  readonly maxServerDelay: number;
+  readonly maxBreakerWait: number;
+}
+
 /** A server's clients should not come back in step: at most this share is added to its delay … */
 const SPREAD = 0.1;
 /** … and at most this many milliseconds. */
@@ -18,11 +24,12 @@ export function objection(
   source: DelaySource,
   delayMs: number,
   room: number,
-  maxServerDelay: number,
+  { maxServerDelay, maxBreakerWait }: DelayLimits,
 ): GiveUpReason | undefined {
   if (source === 'breaker') {
     if (room <= 0) return 'deadline';
-    return room !== Infinity && delayMs < room ? undefined : 'breaker';
+    const isWorthIt = room !== Infinity && delayMs < room && delayMs <= maxBreakerWait;
+    return isWorthIt ? undefined : 'breaker';
   }
   if (delayMs >= room) return 'deadline';
   if (source === 'server' && delayMs > maxServerDelay) return 'server-delay';

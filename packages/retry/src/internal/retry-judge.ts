@@ -126,7 +126,7 @@ export class RetryJudge {
     if (source === 'backoff' || delayMs === 0) delayMs = this.#backOff(run, source);
     else run.resetBackoff();
     if (run.isOpen) delayMs = Math.max(delayMs, SHORTEST_REFUSAL_MS);
-    const reason = objection(source, delayMs, room, rules.maxServerDelay);
+    const reason = objection(source, delayMs, room, rules);
     if (reason !== undefined) return reason;
     run.delayMs = source === 'backoff' ? delayMs : spreadDelay(delayMs, room, this.#chance);
     // The first attempt is everybody's right, and was refused.
