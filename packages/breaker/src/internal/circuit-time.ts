@@ -33,6 +33,8 @@ export class CircuitTime {
   coarse(): number {
     if (this.isExact) return this.exact();
     const reading = coarseNow(this.#clock);
+    // The usual case: within a tick.
+    if (reading === this.#lastCoarse) return this.#last;
     if (reading < this.#lastCoarse) this.#goOnFrom(reading);
     this.#lastCoarse = reading;
     return this.#laterOf(reading);

@@ -123,7 +123,8 @@ export class Outcomes {
     const exemplar = failed ? error : undefined;
     const { probes } = circuit;
     if (probes === undefined) {
-      this.#recordClosed(admission, now, failed, slow, category);
+      circuit.period.leave(admission, !failed || !UNANSWERED.has(category));
+      this.#recordClosed(now, failed, slow, category);
       if (!circuit.period.isSpotless) this.#judge(exemplar, pauseMs);
       return;
     }
@@ -139,19 +140,13 @@ export class Outcomes {
       return;
     }
     circuit.counts.success += 1;
-    this.#recordClosed(admission, now, false, false, undefined);
+    circuit.period.leave(admission, true);
+    this.#recordClosed(now, false, false, undefined);
     if (!circuit.period.isSpotless) this.#judge();
   }
 
-  #recordClosed(
-    admission: Admission,
-    now: number,
-    failed: boolean,
-    slow: boolean,
-    category: string | undefined,
-  ): void {
+  #recordClosed(now: number, failed: boolean, slow: boolean, category: string | undefined): void {
     const { period, stalls } = this.#circuit;
-    period.leave(admission, !UNANSWERED.has(category));
     period.record(now, failed, slow, category);
     if (period.mayHaveSlowed(now)) period.lookForSlow(now, stalls.total());
   }
