@@ -75,6 +75,15 @@ describe('a hedge outside of a breaker', () => {
     expect(await attempts('well')).toBe(2);
   });
 
+  test('goes on hedging for other keys, and at once after a reset, when one key was refused', async () => {
+    const { group, attempts, open } = made((hedging, _breaker, inner) => compose(hedging, inner));
+    await open(group, 'sick');
+    expect(await attempts('sick')).toBe(0);
+    expect(await attempts('well')).toBe(2);
+    group.for('sick').reset();
+    expect(await attempts('sick')).toBe(2);
+  });
+
   test("that it cannot see, under cockatiel's wrap, pauses by its refusals", async () => {
     const { breaker, attempts, open } = made((outer, inner) => wrap(outer, inner));
     await open(breaker);

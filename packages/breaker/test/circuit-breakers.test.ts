@@ -251,6 +251,20 @@ test('a trip that maxOpenRatio does not allow is counted and told, once for as l
   unsubscribe('fournines:circuit-breaker:trip-withheld', seen);
 });
 
+test('a breaker whose traffic is still coming back is not dropped', async () => {
+  const options = { failureThreshold: 1, resetTimeout: 100, ramp: 60_000 };
+  const policy = circuitBreakers(() => ({ ...options, clock, halfOpen: { permittedCalls: 1 } }), {
+    clock,
+    maxKeys: 1,
+  });
+  await trip(policy, 'a');
+  await clock.advance(100);
+  await call(policy, 'a');
+  expect(policy.get('a')?.state).toBe('closed');
+  await call(policy, 'b');
+  expect(policy.list().map(({ name }) => name)).toContain('a');
+});
+
 test('a trip that is asked for by openOn, and not allowed, is told once too', async () => {
   const policy = circuitBreakers(() => ({ failureThreshold: 100, openOn: () => 5_000 }), {
     clock,

@@ -232,7 +232,10 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     try {
       const openFor = breakerRefusal(error);
       if (openFor !== undefined) {
-        this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
+        // One that it sees is looked at for each hedge; this is one that it does not.
+        if (this.#breakers.areClosed(run.attempt, run.index)) {
+          this.#pausedUntil = this.clock.now() + Math.min(openFor, LONGEST_PAUSE_MS);
+        }
         run.isHedgeable = false;
         return openFor;
       }

@@ -61,7 +61,7 @@ export interface RetrySnapshot extends Snapshot {
   readonly counts: {
     /** Calls that came in. */
     readonly calls: number;
-    /** Attempts of them, the first ones included. */
+    /** Attempts of them, the first ones included, and those that a breaker refused: when they are counted, it is not known yet. */
     readonly attempts: number;
     /** Attempts after the first, those included that a breaker refused. */
     readonly retries: number;
