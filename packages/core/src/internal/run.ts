@@ -61,16 +61,14 @@ export function runDirectly(attempt: Attempt): Promise<unknown> {
         }
       : undefined;
   const onFailure = (error: unknown): unknown => {
-    attempt.state |= RETURNED;
-    carry(attempt, pipeline.last, false, error, attempt);
+    comeBack(attempt, false, error);
     return takeOutcome(attempt);
   };
   // The function may throw, and so may a `then` that its promise has of its own.
   try {
     return Promise.resolve(start(attempt)).then(onSuccess, onFailure);
   } catch (error) {
-    attempt.state |= RETURNED;
-    carry(attempt, pipeline.last, false, error, attempt);
+    comeBack(attempt, false, error);
     return promiseOfOutcome(attempt);
   }
 }
@@ -85,21 +83,20 @@ export function runAhead(attempt: Attempt): Promise<unknown> {
 /** Enters the stages from `from` inward, then the function. */
 export function enter(attempt: Attempt, from: number): void {
   if (!enterStages(attempt, from)) return;
-  const { last } = attempt.pipeline;
   markRun(attempt);
-  const onSuccess = (value: unknown): void => {
-    attempt.state |= RETURNED;
-    carry(attempt, last, true, value, attempt);
-  };
-  const onFailure = (error: unknown): void => {
-    attempt.state |= RETURNED;
-    carry(attempt, last, false, error, attempt);
-  };
+  const onSuccess = (value: unknown): void => comeBack(attempt, true, value);
+  const onFailure = (error: unknown): void => comeBack(attempt, false, error);
   try {
     Promise.resolve(start(attempt)).then(onSuccess, onFailure);
   } catch (error) {
     onFailure(error);
   }
+}
+
+/** The function has settled. */
+function comeBack(attempt: Attempt, ok: boolean, outcome: unknown): void {
+  attempt.state |= RETURNED;
+  carry(attempt, attempt.pipeline.last, ok, outcome, attempt);
 }
 
 function start(attempt: Attempt): unknown {
