@@ -160,6 +160,16 @@ describe("cockatiel's timeouts", () => {
     expect(limit.snapshot().gauges.limit).toBe(18);
   });
 
+  it('but a Redis command whose connection was lost is an answer like any other error', async () => {
+    const limit = adaptiveLimit({ initial: 20 });
+    const lost = Object.assign(new Error('Command aborted due to connection close'), {
+      name: 'AbortError',
+      command: { name: 'get', args: ['k'] },
+    });
+    await limit.execute(() => Promise.reject(lost)).catch(() => {});
+    expect(limit.snapshot().gauges.limit).toBe(20);
+  });
+
   it('but the abort of the caller says nothing, of a call and of a permit', async () => {
     const limit = adaptiveLimit({ initial: 20 });
     const caller = new AbortController();

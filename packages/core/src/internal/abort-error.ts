@@ -7,12 +7,15 @@ const CODES: ReadonlySet<unknown> = new Set([
   'UND_ERR_ABORT',
 ]);
 
-/** Whether an error says that the call was aborted, by whomever. Its cause is not looked at. Never throws. */
+/**
+ * Whether an error says that the call was aborted, by whomever. Its cause is not looked at. Never
+ * throws. A Redis command (`command`) that was aborted lost its connection: that is no abort.
+ */
 export function isAbortError(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   try {
     const { name, code } = error as { readonly name?: unknown; readonly code?: unknown };
-    return NAMES.has(name) || CODES.has(code);
+    return (NAMES.has(name) && !('command' in error)) || CODES.has(code);
   } catch {
     return false;
   }
