@@ -1,5 +1,5 @@
 import { systemClock } from '@fournines/core';
-import { type DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
+import { type DeadlineBucket, type DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
 import type { Topic } from './harness.ts';
 
 /** How many wait while one more comes and one goes. */
@@ -10,7 +10,7 @@ class Node implements DeadlineNode {
   readonly expiresAt: number;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
-  queuePlace = -1;
+  queueBucket: DeadlineBucket | undefined = undefined;
 
   constructor(expiresAt: number) {
     this.expiresAt = expiresAt;

@@ -4,7 +4,8 @@ import * as cockatiel3 from 'cockatiel-3';
 import { Effect } from 'effect';
 import * as mollitia from 'mollitia';
 import pRetry from 'p-retry';
-import type { Topic } from './harness.ts';
+import { type Batch, measureBatch } from './batch.ts';
+import type { Report, Topic } from './harness.ts';
 
 const bare = async (): Promise<number> => 1;
 
@@ -132,3 +133,35 @@ export const topics: readonly Topic[] = [
     ],
   },
 ];
+
+const short = {
+  ours: retry({ maxAttempts: 5, budget: false, backoff: exponential({ initial: 2 }) }),
+  theirs: cockatiel.retry(cockatiel.handleAll, {
+    maxAttempts: 4,
+    backoff: new cockatiel.ExponentialBackoff({ initialDelay: 2 }),
+  }),
+  theirs3: cockatiel3.retry(cockatiel3.handleAll, {
+    maxAttempts: 4,
+    backoff: new cockatiel3.ExponentialBackoff({ initialDelay: 2 }),
+  }),
+};
+
+const failingBatch = (
+  name: string,
+  policies: Record<'ours' | 'theirs' | 'theirs3', { execute: typeof loop }>,
+): Batch => ({
+  name: `retry, four attempts fail, ${name}`,
+  calls: 2_000,
+  subjects: [
+    { name: 'a loop that does not sleep', call: () => loop(failing()) },
+    { name: 'cockatiel 4', call: () => policies.theirs.execute(failing()) },
+    { name: 'cockatiel 3', call: () => policies.theirs3.execute(failing()) },
+    { name: 'fournines', call: () => policies.ours.execute(failing()) },
+  ],
+});
+
+/** With the timers that users have. */
+export const reports: readonly Report[] = [
+  failingBatch('no delay', { ours: patient, theirs: theirPatient, theirs3: theirPatient3 }),
+  failingBatch('2 ms and doubled', short),
+].map((batch) => ({ run: () => measureBatch(batch) }));

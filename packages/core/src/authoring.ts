@@ -19,6 +19,7 @@ export { isAbortError } from './internal/abort-error.ts';
 export { withoutStack } from './internal/cheap-error.ts';
 export { coarseNow } from './internal/coarse-clock.ts';
 export { ComponentEvents } from './internal/component-events.ts';
+export type { DeadlineBucket } from './internal/deadline-heap.ts';
 export { type DeadlineNode, DeadlineQueue } from './internal/deadline-queue.ts';
 export { disposeResult } from './internal/dispose-result.ts';
 export { nextName } from './internal/names.ts';

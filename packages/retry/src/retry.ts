@@ -2,6 +2,7 @@ import { DeadlineExceededError, type Event } from '@fournines/core';
 import {
   type Attempt,
   ComponentEvents,
+  DeadlineQueue,
   HELD,
   type REFUSED,
   StagedPolicy,
@@ -11,7 +12,7 @@ import {
 import { BudgetFeed } from './internal/budget-feed.ts';
 import { refusalOf } from './internal/check-call.ts';
 import { RetryJudge } from './internal/retry-judge.ts';
-import { RetryRun } from './internal/retry-run.ts';
+import { RetryRun, type RunOwner } from './internal/retry-run.ts';
 import { type RetryOptions, type RetryRules, checkRetryOptions } from './retry-options.ts';
 import type {
   GiveUpEvent,
@@ -39,7 +40,7 @@ export function retry(options: RetryOptions = {}): RetryPolicy {
 }
 
 /** How it works: a good call only counts; the loop is a record that the first failure makes. */
-class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPolicy {
+class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPolicy, RunOwner {
   readonly repeats = true;
   readonly observesSuccess: boolean;
   readonly watchesCaller = false;
@@ -50,6 +51,8 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     RetryEvent | GiveUpEvent
   >(this, ['retry', 'give-up']);
   readonly #feed: BudgetFeed | undefined;
+  /** The calls that wait for their next attempt: however many there are, one timer. */
+  readonly #waiting: DeadlineQueue;
   #calls = 0;
   #retries = 0;
   #recovered = 0;
@@ -73,6 +76,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     super('retry', options);
     this.#rules = rules;
     this.#judge = new RetryJudge(rules);
+    this.#waiting = new DeadlineQueue(this.clock, { unref: rules.unref });
     this.#feed = rules.budget === undefined ? undefined : new BudgetFeed(rules.budget);
     // A budget of its own is fed by nobody else.
     this.announcesStart = typeof options.budget === 'object';
@@ -162,7 +166,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   }
 
   #startRun(attempt: Attempt, index: number): RetryRun {
-    const run = new RetryRun(attempt, index);
+    const run = new RetryRun(this, attempt, index);
     attempt.setToken(index, run);
     return run;
   }
@@ -209,18 +213,13 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
     } else if (run.state === 'waiting') {
       // A listener of the event may have aborted the call.
       run.attempt.bindContext();
-      this.#arm(run, this.clock.now() + delayMs, delayMs);
+      run.waitIn(this.#waiting, this.clock.now() + delayMs);
     }
   }
 
-  /** Starts the timer of a wait. Node's may fire up to a millisecond early: a server's delay is never shortened. */
-  #arm(run: RetryRun, until: number, ms: number): void {
-    run.timer = this.clock.setTimeout(() => {
-      const left = until - this.clock.now();
-      if (left > 0) this.#arm(run, until, left);
-      else run.attempt.inContext(() => this.#wake(run));
-    }, Math.ceil(ms));
-    if (this.#rules.unref) run.timer.unref();
+  /** Called by a call's run: its wait is over. */
+  waited(run: RetryRun): void {
+    run.attempt.inContext(() => this.#wake(run));
   }
 
   /** The wait is over. It may have taken longer than it should: the deadline is looked at again. */
@@ -238,7 +237,6 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
 
   #repeat(run: RetryRun): void {
     if (run.state !== 'waiting') return;
-    run.timer = undefined;
     if (run.isAborted) {
       this.#abandon(run, run.attempt.abortReason);
       return;
@@ -253,7 +251,7 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
 
   /** Ends a call that was aborted while nothing ran. */
   #abandon(run: RetryRun, reason: unknown): void {
-    run.timer?.cancel();
+    this.#waiting.remove(run);
     if (run.state === 'waiting') this.#refund(run);
     else run.keepError();
     run.retryAfterMs = undefined;

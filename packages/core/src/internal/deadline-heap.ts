@@ -1,67 +1,113 @@
 import type { DeadlineNode } from './deadline-queue.ts';
 
+/** The deadlines of one millisecond, in the order in which they came. */
+export class DeadlineBucket {
+  /** The end of that millisecond: none of them is late before. */
+  readonly at: number;
+  /** Where it stands in the heap. */
+  place = -1;
+  first: DeadlineNode | undefined = undefined;
+  last: DeadlineNode | undefined = undefined;
+
+  constructor(at: number) {
+    this.at = at;
+  }
+}
+
 /**
- * Deadlines in any order, the earliest at hand: a binary heap whose nodes know their places, so
- * that any of them leaves in logarithmic time. Nodes with equal moments leave in any order.
+ * Deadlines in any order, the earliest at hand: a binary heap of milliseconds, each with a list of
+ * its nodes. Timers know no finer moments, and thousands of deadlines share a few of them: a node
+ * then comes and goes without a step through the heap.
  */
 export class DeadlineHeap {
-  readonly #nodes: DeadlineNode[] = [];
+  readonly #heap: DeadlineBucket[] = [];
+  readonly #byMoment: Map<number, DeadlineBucket> = new Map<number, DeadlineBucket>();
 
   /** The node that is due first. */
   get first(): DeadlineNode | undefined {
-    return this.#nodes[0];
+    return this.#heap[0]?.first;
+  }
+
+  /** When it is due, at most a millisecond after its own moment; Infinity when there is none. */
+  get firstAt(): number {
+    const earliest = this.#heap[0];
+    return earliest === undefined ? Infinity : earliest.at;
   }
 
   add(node: DeadlineNode): void {
-    this.#nodes.push(node);
-    this.#rise(node, this.#nodes.length - 1);
+    const bucket = this.#bucketAt(Math.ceil(node.expiresAt));
+    const { last } = bucket;
+    node.queueBucket = bucket;
+    node.queuePrevious = last;
+    if (last === undefined) bucket.first = node;
+    else last.queueNext = node;
+    bucket.last = node;
   }
 
-  /** Takes out a node that is in this heap. */
-  remove(node: DeadlineNode): void {
-    const place = node.queuePlace;
-    node.queuePlace = -1;
-    const last = this.#nodes.pop();
-    if (last === undefined || last === node) return;
+  /** Takes a node out of its bucket. */
+  remove(node: DeadlineNode, bucket: DeadlineBucket): void {
+    const { queueNext, queuePrevious } = node;
+    if (queuePrevious === undefined) bucket.first = queueNext;
+    else queuePrevious.queueNext = queueNext;
+    if (queueNext === undefined) bucket.last = queuePrevious;
+    else queueNext.queuePrevious = queuePrevious;
+    node.queueBucket = undefined;
+    node.queueNext = undefined;
+    node.queuePrevious = undefined;
+    if (bucket.first === undefined) this.#drop(bucket);
+  }
+
+  #bucketAt(at: number): DeadlineBucket {
+    const known = this.#byMoment.get(at);
+    if (known !== undefined) return known;
+    const bucket = new DeadlineBucket(at);
+    this.#byMoment.set(at, bucket);
+    this.#heap.push(bucket);
+    this.#rise(bucket, this.#heap.length - 1);
+    return bucket;
+  }
+
+  #drop(bucket: DeadlineBucket): void {
+    this.#byMoment.delete(bucket.at);
+    const last = this.#heap.pop();
+    if (last === undefined || last === bucket) return;
     // The last one fills the gap; it may belong above it or below.
+    const { place } = bucket;
     this.#rise(last, place);
-    if (last.queuePlace === place) this.#sink(last, place);
+    if (last.place === place) this.#sink(last, place);
   }
 
-  /** Puts a node at a free place, or above it. */
-  #rise(node: DeadlineNode, place: number): void {
+  /** Puts a bucket at a free place, or above it. */
+  #rise(bucket: DeadlineBucket, place: number): void {
     let free = place;
     while (free > 0) {
       const parentPlace = (free - 1) >> 1;
-      const parent = this.#nodes[parentPlace];
-      if (parent === undefined || parent.expiresAt <= node.expiresAt) break;
+      const parent = this.#heap[parentPlace];
+      if (parent === undefined || parent.at <= bucket.at) break;
       this.#put(parent, free);
       free = parentPlace;
     }
-    this.#put(node, free);
+    this.#put(bucket, free);
   }
 
-  /** Puts a node at a free place, or below it. */
-  #sink(node: DeadlineNode, place: number): void {
-    const nodes = this.#nodes;
+  /** Puts a bucket at a free place, or below it. */
+  #sink(bucket: DeadlineBucket, place: number): void {
+    const heap = this.#heap;
     let free = place;
     for (;;) {
-      const left = nodes[2 * free + 1];
-      const right = nodes[2 * free + 2];
-      const child =
-        right !== undefined && left !== undefined && right.expiresAt < left.expiresAt
-          ? right
-          : left;
-      if (child === undefined || child.expiresAt >= node.expiresAt) break;
-      const childPlace = child.queuePlace;
+      const left = heap[2 * free + 1];
+      const right = heap[2 * free + 2];
+      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left;
+      if (child === undefined || child.at >= bucket.at) break;
+      const childPlace = child.place;
       this.#put(child, free);
       free = childPlace;
     }
-    this.#put(node, free);
+    this.#put(bucket, free);
   }
 
-  #put(node: DeadlineNode, place: number): void {
-    this.#nodes[place] = node;
-    node.queuePlace = place;
+  #put(bucket: DeadlineBucket, place: number): void {
+    this.#heap[place] = bucket;
+    bucket.place = place;
   }
 }

@@ -1,5 +1,5 @@
 import { type Clock, type Timer, timerSource } from '../clock.ts';
-import { DeadlineHeap } from './deadline-heap.ts';
+import { type DeadlineBucket, DeadlineHeap } from './deadline-heap.ts';
 
 /** Something with a moment at which its time is up: a node of a {@link DeadlineQueue}. */
 export interface DeadlineNode {
@@ -9,8 +9,8 @@ export interface DeadlineNode {
   queueNext: DeadlineNode | undefined;
   /** The node that is due before; the queue's own. */
   queuePrevious: DeadlineNode | undefined;
-  /** Where it stands among those that came out of order; the queue's own, -1 at first. */
-  queuePlace: number;
+  /** Its millisecond, when it came out of order; the queue's own. */
+  queueBucket: DeadlineBucket | undefined;
   /** Its time is up. It has left the queue already. */
   expire(): void;
 }
@@ -24,8 +24,8 @@ const LONGEST_WALK = 8;
 /**
  * Many deadlines, one timer. A policy's deadlines mostly come in order: those are kept in a list,
  * to which adding looks at one node and removing at none. What would have to go far into the list
- * is kept in a heap instead, so that wildly different durations cost a logarithm, not a walk. The
- * timer is armed for the earliest node and left alone when that one goes: it finds nothing due and
+ * is kept by milliseconds in a heap instead, so that wildly different durations cost a logarithm
+ * at most, not a walk. The timer is armed for the earliest node and left alone when that one goes: it finds nothing due and
  * arms itself anew.
  *
  * Never early: the clock is read again when the timer wakes. After a blocked event loop every
@@ -62,7 +62,8 @@ export class DeadlineQueue {
 
   /** Takes a node out; nothing happens when it is not in the queue. */
   remove(node: DeadlineNode): void {
-    if (node.queuePlace >= 0) this.#heap.remove(node);
+    const bucket = node.queueBucket;
+    if (bucket !== undefined) this.#heap.remove(node, bucket);
     else if (!this.#removeFromList(node)) return;
     if (this.#isEmpty()) this.#timer?.unref();
   }
@@ -76,12 +77,15 @@ export class DeadlineQueue {
     return this.#first === node && this.#last === node && this.#heap.first === undefined;
   }
 
-  /** The node that is due first. */
-  #earliest(): DeadlineNode | undefined {
+  /** Whether the node that is due first is one of the heap's. */
+  #isHeapDue(): boolean {
     const listed = this.#first;
-    const heaped = this.#heap.first;
-    if (listed === undefined || heaped === undefined) return listed ?? heaped;
-    return heaped.expiresAt < listed.expiresAt ? heaped : listed;
+    return listed === undefined || this.#heap.firstAt < listed.expiresAt;
+  }
+
+  /** When a node is due next; Infinity when there is none. */
+  #nextAt(): number {
+    return this.#isHeapDue() ? this.#heap.firstAt : (this.#first?.expiresAt ?? Infinity);
   }
 
   /** False: its place is too far from the end. */
@@ -153,17 +157,15 @@ export class DeadlineQueue {
       this.#expireUntil(now);
     } finally {
       this.#wakeAt = Infinity;
-      const next = this.#earliest();
-      if (next !== undefined && next.expiresAt < Infinity) this.#arm(next.expiresAt, now);
+      const next = this.#nextAt();
+      if (next < Infinity) this.#arm(next, now);
     }
   };
 
   #expireUntil(now: number): void {
-    for (
-      let node = this.#earliest();
-      node !== undefined && node.expiresAt <= now;
-      node = this.#earliest()
-    ) {
+    while (this.#nextAt() <= now) {
+      const node = this.#isHeapDue() ? this.#heap.first : this.#first;
+      if (node === undefined) return;
       this.remove(node);
       node.expire();
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '@fournines/core';
-import { type DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
+import { type DeadlineBucket, type DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
 import { Gcra } from './gcra.ts';
 import { type RedisScripts, takeRemotely } from './remote-gcra.ts';
 
@@ -117,7 +117,7 @@ class Question implements DeadlineNode {
   readonly expiresAt: number;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
-  queuePlace = -1;
+  queueBucket: DeadlineBucket | undefined = undefined;
   #then: ((answer: Answer | undefined) => void) | undefined;
 
   constructor(expiresAt: number, then: (answer: Answer | undefined) => void) {

@@ -1,4 +1,4 @@
-import type { Attempt, DeadlineNode } from '@fournines/core/authoring';
+import type { Attempt, DeadlineBucket, DeadlineNode } from '@fournines/core/authoring';
 import type { Lane, WaitNode } from './wait-queue.ts';
 
 /** A call that waits for a slot: a node of the queue and, where the wait is bounded, of the deadlines. */
@@ -15,7 +15,7 @@ export class Waiter implements WaitNode, DeadlineNode {
   expiresAt: number = Infinity;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
-  queuePlace = -1;
+  queueBucket: DeadlineBucket | undefined = undefined;
 
   constructor(attempt: Attempt, index: number, onExpire: (waiter: Waiter) => void) {
     this.attempt = attempt;

@@ -1,4 +1,4 @@
-import type { Attempt, DeadlineNode } from '@fournines/core/authoring';
+import type { Attempt, DeadlineBucket, DeadlineNode } from '@fournines/core/authoring';
 
 /** One hedged call: the first attempt (the primary) and those that run beside it. */
 export class HedgeRun implements DeadlineNode {
@@ -9,7 +9,7 @@ export class HedgeRun implements DeadlineNode {
   expiresAt = 0;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
-  queuePlace = -1;
+  queueBucket: DeadlineBucket | undefined = undefined;
   /** How long to wait for each hedge, in milliseconds. */
   readonly delayMs: number;
   /** How many hedges were started. */

@@ -1,5 +1,9 @@
-import type { Timer } from '@fournines/core';
-import type { Attempt } from '@fournines/core/authoring';
+import type {
+  Attempt,
+  DeadlineBucket,
+  DeadlineNode,
+  DeadlineQueue,
+} from '@fournines/core/authoring';
 import type { Classification } from '@fournines/error-classification';
 import type { BackoffStep } from '../backoff.ts';
 import { rememberInfo } from '../retry-info.ts';
@@ -8,12 +12,18 @@ import type { GiveUpReason } from '../retry-policy.ts';
 /** How many of a call's errors are kept: a call without end of attempts stays small. */
 const ERRORS_KEPT = 10;
 
+/** Who is told that a wait is over. */
+export interface RunOwner {
+  waited(run: RetryRun): void;
+}
+
 /**
  * The slow path of one call, from its first failure on. `running`: an attempt is under way.
  * `deciding`: the user's asynchronous `shouldRetry` is. `waiting`: the backoff is. `over`: it has
  * settled, whatever still arrives.
  */
-export class RetryRun {
+export class RetryRun implements DeadlineNode {
+  readonly #owner: RunOwner;
   readonly attempt: Attempt;
   readonly index: number;
   state: 'running' | 'deciding' | 'waiting' | 'over' = 'running';
@@ -43,12 +53,27 @@ export class RetryRun {
   /** Where ours stands: how many steps it has made, and the delay of the last. */
   steps = 0;
   lastDelayMs: number | undefined = undefined;
-  timer: Timer | undefined = undefined;
+  /** When the wait is over. */
+  expiresAt = 0;
+  queueNext: DeadlineNode | undefined = undefined;
+  queuePrevious: DeadlineNode | undefined = undefined;
+  queueBucket: DeadlineBucket | undefined = undefined;
   #errors: unknown[] | undefined = undefined;
 
-  constructor(attempt: Attempt, index: number) {
+  constructor(owner: RunOwner, attempt: Attempt, index: number) {
+    this.#owner = owner;
     this.attempt = attempt;
     this.index = index;
+  }
+
+  waitIn(queue: DeadlineQueue, until: number): void {
+    this.expiresAt = until;
+    queue.add(this);
+  }
+
+  /** Called by the queue: the wait is over. */
+  expire(): void {
+    this.#owner.waited(this);
   }
 
   /** Whether the caller, or a policy further out, has aborted the call. */

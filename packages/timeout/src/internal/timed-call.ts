@@ -1,4 +1,9 @@
-import type { Attempt, DeadlineNode, DeadlineQueue } from '@fournines/core/authoring';
+import type {
+  Attempt,
+  DeadlineBucket,
+  DeadlineNode,
+  DeadlineQueue,
+} from '@fournines/core/authoring';
 
 /** What a timeout decides when a call's time is up. */
 export interface Expiry {
@@ -15,7 +20,7 @@ export class TimedCall implements DeadlineNode {
   expiresAt: number;
   queueNext: DeadlineNode | undefined = undefined;
   queuePrevious: DeadlineNode | undefined = undefined;
-  queuePlace = -1;
+  queueBucket: DeadlineBucket | undefined = undefined;
   /** Whether the caller has its answer, or the call has settled. */
   isOver = false;
   /** What it was aborted with before the callee settled: the caller's answer, unless the callee may still say better. */
