@@ -72,6 +72,7 @@ const duration = fc.oneof(
   fc.integer({ min: 45, max: 55 }),
   fc.integer({ min: 0, max: 2_000 }),
   fc.double({ min: 0, max: 200, noNaN: true }),
+  fc.double({ min: 0, max: 1e10, noNaN: true }),
 );
 const { deed } = fc.letrec<{ deed: Deed }>((tie) => ({
   deed: fc.oneof(
@@ -88,8 +89,9 @@ const { deed } = fc.letrec<{ deed: Deed }>((tie) => ({
   ),
 }));
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { arbitrary: deed, weight: 6 },
-  { arbitrary: fc.record({ pass: fc.double({ min: 0, max: 20, noNaN: true }) }), weight: 1 },
+  { arbitrary: deed, weight: 60 },
+  { arbitrary: fc.record({ pass: fc.double({ min: 0, max: 20, noNaN: true }) }), weight: 10 },
+  { arbitrary: fc.record({ pass: fc.double({ min: 0, max: 1e9, noNaN: true }) }), weight: 1 },
 );
 
 /** The queue next to an unordered set that stands for what it should hold. */

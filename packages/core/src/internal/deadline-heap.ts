@@ -1,8 +1,8 @@
 import type { DeadlineNode } from './deadline-queue.ts';
 
-/** The deadlines of one millisecond, in the order in which they came. */
+/** Deadlines that are looked at together, in the order in which they came. */
 export class DeadlineBucket {
-  /** The end of that millisecond: none of them is late before. */
+  /** When: at the end of their millisecond, or, of those far ahead, before the first of them. */
   readonly at: number;
   /** Where it stands in the heap. */
   place = -1;
@@ -14,28 +14,36 @@ export class DeadlineBucket {
   }
 }
 
+/** A bucket spans this share of the time that is left, or a millisecond: 2⁻⁸. */
+const SHARE_BITS = 8;
+
+/** What is left is measured up to here: 2³¹−1. */
+const MAX_LEFT = 2_147_483_647;
+
 /**
- * Deadlines in any order, the earliest at hand: a binary heap of milliseconds, each with a list of
- * its nodes. Timers know no finer moments, and thousands of deadlines share a few of them: a node
- * then comes and goes without a step through the heap.
+ * Deadlines in any order, the earliest at hand: a binary heap of buckets, each with a list of its
+ * nodes. Thousands of deadlines share few buckets, so that a node mostly comes and goes without a
+ * step through the heap. A bucket far ahead is wide; when its time has come, what is left of it is
+ * put into finer ones: a timing wheel without the wheel (Varghese and Lauck, 1987).
  */
 export class DeadlineHeap {
   readonly #heap: DeadlineBucket[] = [];
   readonly #byMoment: Map<number, DeadlineBucket> = new Map<number, DeadlineBucket>();
 
-  /** The node that is due first. */
-  get first(): DeadlineNode | undefined {
-    return this.#heap[0]?.first;
+  /** The bucket that is to be looked at first. */
+  get first(): DeadlineBucket | undefined {
+    return this.#heap[0];
   }
 
-  /** When it is due, at most a millisecond after its own moment; Infinity when there is none. */
+  /** When that is; Infinity when there is none. */
   get firstAt(): number {
     const earliest = this.#heap[0];
     return earliest === undefined ? Infinity : earliest.at;
   }
 
-  add(node: DeadlineNode): void {
-    const bucket = this.#bucketAt(Math.ceil(node.expiresAt));
+  /** `now` may be some time ago: the node is then looked at once more before it is due. */
+  add(node: DeadlineNode, now: number): void {
+    const bucket = this.#bucketAt(bucketFor(node.expiresAt, now));
     const { last } = bucket;
     node.queueBucket = bucket;
     node.queuePrevious = last;
@@ -110,4 +118,13 @@ export class DeadlineHeap {
     this.#heap[place] = bucket;
     bucket.place = place;
   }
+}
+
+/** The end of the millisecond of a moment; if that is far ahead, the begin of a longer span around it. */
+function bucketFor(moment: number, now: number): number {
+  const left = Math.min(moment - now, MAX_LEFT);
+  const bits = 31 - Math.clz32(left) - SHARE_BITS;
+  if (bits <= 0) return Math.ceil(moment);
+  const width = 1 << bits;
+  return Math.floor(moment / width) * width;
 }

@@ -24,8 +24,7 @@ const LONGEST_WALK = 8;
 /**
  * Many deadlines, one timer. A policy's deadlines mostly come in order: those are kept in a list,
  * to which adding looks at one node and removing at none. What would have to go far into the list
- * is kept by milliseconds in a heap instead, so that wildly different durations cost a logarithm
- * at most, not a walk. The timer is armed for the earliest node and left alone when that one goes: it finds nothing due and
+ * is kept in a heap instead, so that wildly different durations do not cost a walk. The timer is armed for the earliest node and left alone when that one goes: it finds nothing due and
  * arms itself anew.
  *
  * Never early: the clock is read again when the timer wakes. After a blocked event loop every
@@ -43,6 +42,8 @@ export class DeadlineQueue {
   #source: unknown;
   /** When the timer wakes; while there are nodes, not after the earliest. */
   #wakeAt = Infinity;
+  /** When the clock was read last. */
+  #readAt = 0;
   #letLoopRun = true;
 
   constructor(clock: Clock, options: { readonly unref?: boolean } = {}) {
@@ -56,7 +57,7 @@ export class DeadlineQueue {
     const isNext = node.expiresAt < this.#wakeAt;
     // First: where a clock throws, the node is not left behind.
     if (isNext) this.#arm(node.expiresAt, this.#clock.now());
-    if (!this.#addToList(node)) this.#heap.add(node);
+    if (!this.#addToList(node)) this.#heap.add(node, this.#readAt);
     if (!isNext && !this.#unref && this.#isAlone(node)) this.#timer?.ref();
   }
 
@@ -77,13 +78,13 @@ export class DeadlineQueue {
     return this.#first === node && this.#last === node && this.#heap.first === undefined;
   }
 
-  /** Whether the node that is due first is one of the heap's. */
+  /** Whether that which is to be looked at first is in the heap. */
   #isHeapDue(): boolean {
     const listed = this.#first;
     return listed === undefined || this.#heap.firstAt < listed.expiresAt;
   }
 
-  /** When a node is due next; Infinity when there is none. */
+  /** When a node is to be looked at next; Infinity when there is none. */
   #nextAt(): number {
     return this.#isHeapDue() ? this.#heap.firstAt : (this.#first?.expiresAt ?? Infinity);
   }
@@ -125,6 +126,7 @@ export class DeadlineQueue {
     const timer = this.#clock.setTimeout(this.#wake, Math.max(0, Math.ceil(at - now)));
     // Only now: a clock may throw.
     this.#timer = timer;
+    this.#readAt = now;
     this.#wakeAt = at;
     this.#source = timerSource(this.#clock);
     if (this.#unref) timer.unref();
@@ -138,6 +140,7 @@ export class DeadlineQueue {
 
   readonly #wake = (): void => {
     const now = this.#clock.now();
+    this.#readAt = now;
     const lateBy = now - this.#wakeAt;
     this.#timer = undefined;
     this.#wakeAt = Infinity;
@@ -164,10 +167,23 @@ export class DeadlineQueue {
 
   #expireUntil(now: number): void {
     while (this.#nextAt() <= now) {
-      const node = this.#isHeapDue() ? this.#heap.first : this.#first;
-      if (node === undefined) return;
-      this.remove(node);
-      node.expire();
+      if (this.#isHeapDue()) this.#expireBucket(this.#heap.first);
+      else this.#expireNode(this.#first);
     }
+  }
+
+  /** One node of it: the bucket may be another one afterwards. */
+  #expireBucket(bucket: DeadlineBucket | undefined): void {
+    const node = bucket?.first;
+    if (bucket === undefined || node === undefined) return;
+    if (node.expiresAt <= bucket.at) return this.#expireNode(node);
+    this.#heap.remove(node, bucket);
+    this.#heap.add(node, bucket.at);
+  }
+
+  #expireNode(node: DeadlineNode | undefined): void {
+    if (node === undefined) return;
+    this.remove(node);
+    node.expire();
   }
 }
