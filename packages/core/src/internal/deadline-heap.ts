@@ -6,7 +6,9 @@ export class DeadlineBucket {
   readonly at: number;
   /** Where it stands in the heap. */
   place = -1;
+  /** The node that came first … */
   first: DeadlineNode | undefined = undefined;
+  /** … and the one that came last. */
   last: DeadlineNode | undefined = undefined;
 
   constructor(at: number) {
