@@ -123,6 +123,8 @@ class RedisFleet implements Fleet {
   readonly #id: string = randomUUID();
   readonly #members = new Map<string, Set<FleetMember>>();
   readonly #seats = new Set<Seat>();
+  /** What is being told of each name: what came before it does not hold any more. */
+  readonly #latest = new Map<string, object>();
   readonly #subscriber: FleetSubscriber;
   #joined = 0;
   #isConnected = false;
@@ -219,25 +221,51 @@ class RedisFleet implements Fleet {
     const message = parseMessage(text);
     if (message === undefined || message.by === this.#id || this.#isClosed) return;
     for (const member of [...(this.#members.get(message.name) ?? [])]) {
-      if (message.opening === undefined) member.closedElsewhere();
-      else member.openedElsewhere(message.opening);
+      inform(member, message.opening);
     }
   }
 
-  #tell({ name }: FleetMember, opening: FleetOpening | undefined): void {
+  #tell(teller: FleetMember, opening: FleetOpening | undefined): void {
     if (this.#isClosed) return;
-    const redis = this.#redis;
-    const text = messageText(this.#id, name, opening);
-    const key = this.#stateKey(name);
-    this.#send(() => redis.publish(this.#prefix, text));
-    if (opening === undefined) this.#send(() => redis.del(key));
-    else this.#send(() => redis.set(key, text, 'PX', wholeMs(opening.breakMs)));
+    const { name } = teller;
+    for (const member of [...(this.#members.get(name) ?? [])]) {
+      if (member !== teller) inform(member, opening);
+    }
+    void this.#publish(name, opening).catch((error: unknown) => this.#goAlone(error));
   }
 
-  /** Beside the call that it is told in. A client may throw instead of rejecting. */
-  #send(command: () => Promise<unknown>): void {
-    const sent = async (): Promise<unknown> => command();
-    sent().catch((error: unknown) => this.#goAlone(error));
+  /**
+   * Beside the call that it is told in: first the key, for those who come later, then the news. A
+   * Redis that hung did so for everybody: what it learns late is told only if it still holds, and
+   * for as long as it does. That a circuit closed meanwhile is news to nobody who went on alone.
+   */
+  async #publish(name: string, opening: FleetOpening | undefined): Promise<void> {
+    const redis = this.#redis;
+    const key = this.#stateKey(name);
+    const toldAt = this.#clock.now();
+    const news = {};
+    this.#latest.set(name, news);
+    try {
+      await this.#write(name, opening);
+      const lateBy = this.#clock.now() - toldAt;
+      if (this.#latest.get(name) !== news) return;
+      if (lateBy <= this.#deadline) {
+        await redis.publish(this.#prefix, messageText(this.#id, name, opening));
+      } else if (opening !== undefined && opening.breakMs > lateBy) {
+        const rest = { ...opening, breakMs: opening.breakMs - lateBy };
+        await this.#write(name, rest);
+        await redis.publish(this.#prefix, messageText(this.#id, name, rest));
+      } else if (opening !== undefined) await redis.del(key);
+    } finally {
+      if (this.#latest.get(name) === news) this.#latest.delete(name);
+    }
+  }
+
+  #write(name: string, opening: FleetOpening | undefined): Promise<unknown> {
+    const key = this.#stateKey(name);
+    if (opening === undefined) return this.#redis.del(key);
+    const text = messageText(this.#id, name, opening);
+    return this.#redis.set(key, text, 'PX', wholeMs(opening.breakMs));
   }
 
   #stateKey(name: string): string {
@@ -247,4 +275,9 @@ class RedisFleet implements Fleet {
   #goAlone(error: unknown): void {
     if (!this.#isClosed) reportOnce(this, 'fleet: Redis', error);
   }
+}
+
+function inform(member: FleetMember, opening: FleetOpening | undefined): void {
+  if (opening === undefined) member.closedElsewhere();
+  else member.openedElsewhere(opening);
 }

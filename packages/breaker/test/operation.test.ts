@@ -573,6 +573,8 @@ test.each([
     'breaker: halfOpen.permittedCalls must be an integer >= 1 and <= 1000, got 0',
   ],
   [{ slowCallRateThreshold: 0.5 }, 'breaker: slowCallRateThreshold needs slowCallDuration'],
+  [{ blackHole: false }, 'breaker: blackHole needs slowCallDuration'],
+  [{ slowCallDuration: 5, blackHole: 0 }, 'breaker: blackHole must be true or false, got 0'],
   [{ resetTimeout: Number.NaN }, 'breaker: resetTimeout must be >= 0, got NaN'],
   [{ ramp: null }, 'breaker: ramp must be >= 0, got null'],
   [{ enforcement: null }, 'breaker: enforcement must be >= 0 and <= 1, got null'],

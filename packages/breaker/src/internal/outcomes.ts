@@ -191,6 +191,7 @@ export class Outcomes {
 
   #judge(exemplar?: unknown, pauseMs?: number): void {
     const circuit = this.#circuit;
+    if (circuit.ramp?.isOver(circuit.time.coarse()) === true) circuit.endRamp();
     const { numbers } = circuit.period;
     const rule = brokenRule(circuit.settings, numbers, circuit.ramp !== undefined);
     if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);

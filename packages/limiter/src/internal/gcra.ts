@@ -5,6 +5,12 @@
 const ROUNDING_MS = 1e-6;
 
 /**
+ * Only an injected clock goes back. Up to so far it jitters, and time stands still until it has
+ * caught up; further, it was set back, and time goes on from there.
+ */
+const JITTER_MS = 1_000;
+
+/**
  * The generic cell rate algorithm (ITU-T I.371), virtual scheduling: one number, the moment at
  * which the bucket would be full again if nothing more came. Never more than `burst` at once, and
  * `limit` per `interval` in the long run.
@@ -32,13 +38,14 @@ export class Gcra {
   }
 
   /** Takes one; returns 0, or how many milliseconds it is too early. */
-  take(now: number): number {
-    // Only an injected clock goes back. What was used up is as long ago as it was.
-    if (now < this.#latest) this.#fullAt -= this.#latest - now;
+  take(reading: number): number {
+    const behind = this.#latest - reading;
+    // What was used up is as long ago as it was.
+    if (behind > JITTER_MS) this.#fullAt -= behind;
+    const now = behind > 0 && behind <= JITTER_MS ? this.#latest : reading;
     this.#latest = now;
     const fullAt = Math.max(now, this.#fullAt);
-    const tooEarly = fullAt - this.#slackMs - now;
-    if (tooEarly > ROUNDING_MS) return tooEarly;
+    if (fullAt - this.#slackMs - now > ROUNDING_MS) return fullAt - this.#slackMs - reading;
     this.#fullAt = fullAt + this.#stepMs;
     return 0;
   }
