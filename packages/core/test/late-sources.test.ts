@@ -131,11 +131,9 @@ describe('a source that opens when nobody waits for it any more', () => {
         throw new Error('bug');
       },
     };
-    const read = stream(noop, async () => (await opening.promise, broken), {
-      signal: caller.signal,
-    })
-      [Symbol.asyncIterator]()
-      .next();
+    const { signal } = caller;
+    const source = stream(noop, async () => (await opening.promise, broken), { signal });
+    const read = source[Symbol.asyncIterator]().next();
     await settle();
     caller.abort('gone');
     await expect(read).rejects.toBe('gone');

@@ -178,11 +178,7 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
    * One step of the source: no longer than `idle`, and no longer than the source is wanted. What it
    * comes to afterwards is dropped.
    */
-  #step<R>(
-    source: AbortController,
-    run: () => Promise<R>,
-    drop?: (late: R) => void,
-  ): Promise<R> {
+  #step<R>(source: AbortController, run: () => Promise<R>, drop?: (late: R) => void): Promise<R> {
     const { signal } = source;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
@@ -198,17 +194,11 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
         alarm.cancel();
         signal.removeEventListener('abort', stop);
       };
-      run().then(
-        (result) => {
-          done();
-          if (signal.aborted) drop?.(result);
-          else resolve(result);
-        },
-        (error: unknown) => {
-          done();
-          reject(error);
-        },
-      );
+      const take = (result: R): void => {
+        if (signal.aborted) drop?.(result);
+        else resolve(result);
+      };
+      run().finally(done).then(take, reject);
     });
   }
 
