@@ -674,6 +674,8 @@ describe('options and component', () => {
     ],
     [{ retry: { maxAttempts: 0 } }, 'retry: maxAttempts'],
     [{ breaker: 3 }, 'resilientFetch: breaker must be'],
+    [{ breaker: new Map() }, 'circuitBreakers(…) or false, got an iterable'],
+    [{ retry: [] }, 'resilientFetch: retry must be options or false, got an iterable'],
     [{ breaker: { foo: 1 } }, "unknown option 'foo'"],
     [{ breaker: { failureThreshold: -1 } }, 'failureThreshold must be'],
     [{ breaker: { fleet: 5 } }, 'resilientFetch: breaker.fleet must be a fleet, got number'],
