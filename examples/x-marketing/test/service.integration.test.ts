@@ -210,3 +210,25 @@ it('stops on Ctrl-C with nothing left running', async () => {
     await own.cleanUp();
   }
 }, 60_000);
+
+describe('a client that says how long it waits', () => {
+  it('is answered 503 when it comes too late, and nothing is begun', async () => {
+    // At most a fifth of the requests is refused: enough others first.
+    for (let i = 0; i < 10; i++) await (await fetch(`${url}/api/campaigns?limit=1`)).text();
+    const late = await post(
+      '/api/campaigns',
+      { name: 'Too late', budgetCents: 1 },
+      { 'grpc-timeout': '0m' },
+    );
+    expect(late.status).toBe(503);
+    expect(late.headers.get('content-type')).toContain('application/problem+json');
+    const { deadlines } = (await (await fetch(`${url}/health`)).json()) as {
+      readonly deadlines: { readonly requests: number; readonly expired: number };
+    };
+    expect(deadlines).toMatchObject({ expired: 1, refused: 1 });
+    const page = await bodyOf<readonly { readonly name: string }[]>(
+      fetch(`${url}/api/campaigns?limit=100`),
+    );
+    expect(page.data.map(({ name }) => name)).not.toContain('Too late');
+  });
+});

@@ -7,7 +7,9 @@
 export {
   type NumberRule,
   checkBoolean,
+  checkClock,
   checkFunction,
+  checkName,
   checkNumber,
   checkOneOf,
   checkOptions,
@@ -27,6 +29,7 @@ export { parentSignal } from './internal/parent-signal.ts';
 export { refusalCode } from './internal/refusal-code.ts';
 export { rejectSoon } from './internal/reject-soon.ts';
 export { reportOnce } from './internal/report-once.ts';
+export { RequestWindow } from './internal/request-window.ts';
 export { startingAttempts } from './internal/run.ts';
 export {
   type Failure,

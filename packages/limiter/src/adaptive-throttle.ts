@@ -2,6 +2,7 @@ import type { CallOptions, CommonOptions, Permit, Rejection, Snapshot } from '@f
 import {
   type Attempt,
   type REFUSED,
+  RequestWindow,
   checkFunction,
   checkNumber,
   checkOptions,
@@ -10,7 +11,6 @@ import {
 import { Admission, HeldPermit, rejection } from './internal/admission.ts';
 import { chanceOf } from './internal/chance.ts';
 import { isOwnTimeout } from './internal/overload.ts';
-import { RequestWindow } from './internal/request-window.ts';
 import { type Verdict, judgePermit, judgeCall } from './internal/verdict.ts';
 import type { Limiter } from './limiter.ts';
 

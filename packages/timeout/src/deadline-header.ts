@@ -9,11 +9,13 @@ import {
 } from '@fournines/core';
 import {
   carryDeadline,
+  checkClock,
   checkNumber,
   checkOneOf,
   checkOptions,
   deadlineAt,
 } from '@fournines/core/authoring';
+import type { DeadlineGate } from './deadline-gate.ts';
 import { type HeadersLike, headerOf } from './internal/header-of.ts';
 
 /** Which protocol's header: `grpc-timeout`, `connect-timeout-ms` or `x-envoy-expected-rq-timeout-ms`. */
@@ -31,6 +33,11 @@ export interface DeadlineAcceptOptions extends DeadlineHeaderOptions {
   readonly parent?: AbortSignal | CallContext;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;
+  /**
+   * How many of those that come too late are refused: a `deadlineGate(…)`. One that it lets through
+   * is served as if no header had said anything. Default: each is refused.
+   */
+  readonly gate?: DeadlineGate;
 }
 
 /** How a deadline crosses the network: see {@link deadlineHeader}. */
@@ -130,22 +137,23 @@ function parse(headers: HeadersLike, options: DeadlineHeaderOptions = {}): numbe
 }
 
 function accept(headers: HeadersLike, options: DeadlineAcceptOptions = {}): DeadlineScope {
-  checkOptions('deadlineHeader', options, ['max', 'parent', 'clock']);
+  checkOptions('deadlineHeader', options, ['max', 'parent', 'clock', 'gate']);
   const max = checkMax(options);
-  const { parent, clock = systemClock } = options;
-  checkClockAndParent(clock, parent);
+  const { parent, gate } = options;
+  const clock = checkClock('deadlineHeader', options.clock) ?? systemClock;
+  checkParent(parent);
+  if (gate !== undefined && typeof (gate as Partial<DeadlineGate> | null)?.refuses !== 'function') {
+    throw new TypeError('deadlineHeader: gate must be what deadlineGate() returns');
+  }
   const ms = shortestOf(headers, max) ?? max;
-  if (ms > 0) return deadline(ms, parent, { clock });
+  const isRefused = gate === undefined ? ms === 0 : gate.refuses(ms === 0);
+  if (!isRefused) return deadline(ms === 0 ? max : ms, parent, { clock });
   const tooLate = AbortSignal.abort(new DeadlineExceededError('deadlineHeader'));
   carryDeadline(tooLate, deadlineAt(clock.now(), clock));
   return deadline(Infinity, tooLate, { clock });
 }
 
-function checkClockAndParent(clock: Clock, parent: DeadlineAcceptOptions['parent']): void {
-  const { now, setTimeout } = Object(clock) as Partial<Clock>;
-  if (typeof now !== 'function' || typeof setTimeout !== 'function') {
-    throw new TypeError('deadlineHeader: clock must have now and setTimeout');
-  }
+function checkParent(parent: DeadlineAcceptOptions['parent']): void {
   // Null is no signal, as to fetch.
   if (parent === undefined || typeof parent === 'object') return;
   throw new TypeError(

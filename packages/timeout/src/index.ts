@@ -13,6 +13,13 @@ export {
   deadlineOf,
 } from '@fournines/core';
 export {
+  type DeadlineGate,
+  type DeadlineGateOptions,
+  type DeadlineGateSnapshot,
+  type ExpiredEvent,
+  deadlineGate,
+} from './deadline-gate.ts';
+export {
   type DeadlineAcceptOptions,
   type DeadlineHeader,
   type DeadlineHeaderOptions,

@@ -190,7 +190,7 @@ describe('accept', () => {
     expect(() => deadlineHeader.accept({}, { min: 1 } as never)).toThrow("unknown option 'min'");
     for (const headers of [{}, { 'grpc-timeout': '0m' }]) {
       expect(() => deadlineHeader.accept(headers, { clock: null } as never)).toThrow(
-        'deadlineHeader: clock must have now and setTimeout',
+        'deadlineHeader: clock must be an object with now, wall and setTimeout, got null',
       );
       expect(() => deadlineHeader.accept(headers, { parent: 5 } as never)).toThrow(
         'deadlineHeader: parent must be an AbortSignal or a context, got number',

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Database } from '../dependencies/database.ts';
 import type { Llm } from '../dependencies/llm.ts';
 import type { XApi } from '../dependencies/x-api.ts';
+import { clientDeadlines } from '../http/call-signal.ts';
 import { healthLevel } from './level.ts';
 
 /** What the service is doing. */
@@ -39,6 +40,7 @@ export function healthRoutes(
         status: ['up', 'degraded', 'degraded', 'down'][level],
         level,
         phase: phase(),
+        deadlines: clientDeadlines.snapshot().counts,
         dependencies: report,
       });
   });
