@@ -114,7 +114,8 @@ export class Circuit {
 
   /** Whether nothing would be lost with it but a quiet window. */
   get isIdle(): boolean {
-    return this.state === 'closed' && this.inFlight === 0 && this.ramp === undefined;
+    if (this.state !== 'closed' || this.inFlight > 0) return false;
+    return this.ramp === undefined || this.ramp.isOver(this.time.peek());
   }
 
   /** What the rules would look at now. */
@@ -264,6 +265,11 @@ export class Circuit {
     this.cause = undefined;
     this.period.clear();
     this.begin('closed');
+  }
+
+  /** Traffic is let through by call, but a ramp is over by time: whoever goes by it looks here first. */
+  passRamp(): void {
+    if (this.ramp?.isOver(this.time.exact()) === true) this.endRamp();
   }
 
   /** All traffic is back: it has recovered. */

@@ -52,6 +52,7 @@ export class Operator {
   export(): ExportedCircuit {
     const circuit = this.#circuit;
     const now = circuit.time.exact();
+    circuit.passRamp();
     const wall = circuit.parts.clock.wall();
     const isClosed = circuit.phase === 'closed';
     const remaining = circuit.phase === 'open' ? circuit.openedAt + circuit.breakMs - now : 0;
