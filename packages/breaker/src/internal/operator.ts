@@ -45,7 +45,7 @@ export class Operator {
     circuit.settings = settings;
     circuit.time.isExact = isShort(settings.slowCallDuration);
     if (settings.ramp === 0) circuit.endRamp();
-    circuit.stalls = new Stalls(circuit, circuit.parts.clock, settings.stalls);
+    circuit.stalls = new Stalls(circuit, circuit.parts.clock, settings.stalls, circuit.stalls);
     circuit.period.configure(former, settings, circuit.time.exact());
   }
 

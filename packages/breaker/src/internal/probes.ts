@@ -61,10 +61,13 @@ export class Probes {
     return this.#out.delete(probe);
   }
 
-  /** Ends the leases that are over: such a probe failed, unless its caller gave it up. */
+  /**
+   * Ends the leases that are over: such a probe failed, unless its caller gave it up. What this
+   * process stood still is no part of a lease.
+   */
   expire(now: number): void {
     for (const probe of this.#out) {
-      if (now < (probe.leaseUntil ?? Infinity)) return;
+      if (this.#remaining(probe, now) > 0) return;
       this.#out.delete(probe);
       if (!probe.isAbandoned) this.#fail('timeout');
     }
@@ -91,8 +94,12 @@ export class Probes {
   /** Milliseconds until a place is free at the latest. */
   waitMs(now: number): number {
     if (this.hasRoom) return 0;
-    for (const probe of this.#out) return Math.max(0, (probe.leaseUntil ?? Infinity) - now);
+    for (const probe of this.#out) return Math.max(0, this.#remaining(probe, now));
     return 0;
+  }
+
+  #remaining({ leaseUntil = Infinity, stalledBefore }: Admission, now: number): number {
+    return leaseUntil + this.#circuit.stalls.total() - stalledBefore - now;
   }
 }
 
