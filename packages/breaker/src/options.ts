@@ -23,12 +23,18 @@ export interface CircuitBreakerOptions extends CommonOptions {
   readonly slidingWindow?: TimeWindowOptions | CountWindowOptions;
   /**
    * A call that takes at least this many milliseconds is slow, failed or not; one that still runs
-   * counts as slow from that moment on; `minimumCalls` of those, of which none that started later
-   * was answered, open the circuit by themselves. > 0. Default: off.
+   * counts as slow from that moment on. > 0. Default: off.
    */
   readonly slowCallDuration?: number;
   /** Opens when at least this share of calls is slow: > 0 and ≤ 1. Default 1. Needs `slowCallDuration`. */
   readonly slowCallRateThreshold?: number;
+  /**
+   * Whether `minimumCalls` calls that have been running for `slowCallDuration`, and of which none
+   * that started with or after them was answered, open the circuit, however well those before them
+   * went. Default true; needs `slowCallDuration`. `false` where that many calls may rightly take so
+   * long at once while nothing else is called: exports, batches.
+   */
+  readonly blackHole?: boolean;
   /**
    * How long the circuit stays open before a call probes, in milliseconds, or a function of how
    * it tripped. ≥ 0. Default 30 000; what a function gets wrong is 30 000 too.

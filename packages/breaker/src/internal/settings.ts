@@ -14,6 +14,7 @@ export interface Settings {
     | { readonly kind: 'count'; readonly size: number };
   readonly slowCallDuration: number;
   readonly slowCallRateThreshold: number;
+  readonly blackHole: boolean;
   readonly resetTimeout: number | ((info: BreakInfo) => number);
   readonly permittedCalls: number;
   readonly halfOpenRate: number;
@@ -39,6 +40,7 @@ export const OPTIONS: readonly string[] = [
   'slidingWindow',
   'slowCallDuration',
   'slowCallRateThreshold',
+  'blackHole',
   'resetTimeout',
   'halfOpen',
   'classify',
@@ -69,6 +71,7 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
     enforcement = 1,
     stalls = true,
     slowCallRateThreshold = 1,
+    blackHole = true,
     halfOpen = {},
   } = options;
   const { fleet } = options;
@@ -83,6 +86,9 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
   const { permittedCalls = 3, failureRateThreshold: halfOpenRate = 0.5 } = halfOpen;
   if (options.slowCallRateThreshold !== undefined && options.slowCallDuration === undefined) {
     throw new TypeError('breaker: slowCallRateThreshold needs slowCallDuration');
+  }
+  if (options.blackHole === true && options.slowCallDuration === undefined) {
+    throw new TypeError('breaker: blackHole needs slowCallDuration');
   }
   if (options.isProbe !== undefined) checkFunction('breaker: isProbe', options.isProbe);
   if (options.openOn !== undefined) checkFunction('breaker: openOn', options.openOn);
@@ -100,6 +106,7 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
         ? Infinity
         : checkNumber('breaker: slowCallDuration', options.slowCallDuration, { above: 0 }),
     slowCallRateThreshold: share('slowCallRateThreshold', slowCallRateThreshold),
+    blackHole: checkBoolean('breaker: blackHole', blackHole),
     resetTimeout:
       typeof resetTimeout === 'function'
         ? resetTimeout

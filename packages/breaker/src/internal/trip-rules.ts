@@ -7,13 +7,15 @@ type Limits = Pick<
   | 'failureRateThreshold'
   | 'minimumCalls'
   | 'slowCallRateThreshold'
+  | 'blackHole'
   | 'permittedCalls'
   | 'halfOpenRate'
 >;
 
 /**
  * Which rule of the closed state holds, if one does. Calls that still run count for the slow rate
- * alone, and for a black hole, which healthy calls of before in the window cannot hide. While traffic comes back, the rule of the half-open state holds too.
+ * alone, and for a black hole, which healthy calls of before in the window cannot hide. While traffic
+ * comes back, the rule of the half-open state holds too.
  */
 export function brokenRule(
   limits: Limits,
@@ -38,7 +40,7 @@ export function brokenRule(
   ) {
     return 'slow-call-rate';
   }
-  if (unanswered >= limits.minimumCalls) return 'black-hole';
+  if (limits.blackHole && unanswered >= limits.minimumCalls) return 'black-hole';
   const isProbing = isRamping && calls >= limits.permittedCalls;
   return isProbing && failures / calls >= limits.halfOpenRate ? 'ramp' : undefined;
 }
