@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '@fournines/core';
 import { checkFunction, checkNumber, checkOptions, reportOnce } from '@fournines/core/authoring';
-import { messageText, parseMessage } from './internal/fleet-message.ts';
-import { Seat, wholeMs } from './internal/fleet-seat.ts';
+import { parseMessage } from './internal/fleet-message.ts';
+import { FleetNews } from './internal/fleet-news.ts';
+import { Seat } from './internal/fleet-seat.ts';
 import type { TripReport } from './trip-report.ts';
 
 /** What a fleet needs of a Redis client: an ioredis client or cluster fits. */
@@ -12,16 +13,10 @@ export interface FleetRedis {
   get(key: string): Promise<string | null>;
   /** PTTL: the milliseconds that a key has left. */
   pttl(key: string): Promise<number>;
-  /** DEL. */
-  del(key: string): Promise<unknown>;
-  /** SET with PX. */
-  set(key: string, value: string, px: 'PX', ms: number): Promise<unknown>;
   /** SET with PX and NX: null when the key is there already. */
   set(key: string, value: string, px: 'PX', ms: number, nx: 'NX'): Promise<unknown>;
   /** EVAL of a script on one key. */
   eval(script: string, keys: number, ...args: (string | number)[]): Promise<unknown>;
-  /** PUBLISH. */
-  publish(channel: string, message: string): Promise<unknown>;
   /** Another connection, for the subscription. */
   duplicate(): FleetSubscriber;
 }
@@ -44,7 +39,10 @@ export interface FleetSubscriber {
 export interface FleetOptions {
   /** In front of every key and the channel. Default `fournines:breaker`. */
   readonly prefix?: string;
-  /** How long Redis may take to say who probes, in milliseconds; then each process decides alone. > 0. Default 250. */
+  /**
+   * How long Redis may take to say who probes, in milliseconds; then each process decides alone.
+   * News that is older moves no circuit that has moved since. > 0. Default 250.
+   */
   readonly deadline?: number;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;
@@ -67,11 +65,11 @@ export interface FleetOpening {
   readonly trip: TripReport;
 }
 
-/** @internal A circuit, as the fleet sees it. */
+/** @internal A circuit, as the fleet sees it. `ageMs`: how long ago it was; 0 for what is fresh. */
 export interface FleetMember {
   readonly name: string;
-  openedElsewhere(opening: FleetOpening): void;
-  closedElsewhere(): void;
+  openedElsewhere(opening: FleetOpening, ageMs: number): void;
+  closedElsewhere(ageMs: number): void;
 }
 
 /** @internal The fleet, as a circuit sees it. */
@@ -119,6 +117,7 @@ class RedisFleet implements Fleet {
   readonly #prefix: string;
   readonly #deadline: number;
   readonly #clock: Clock;
+  readonly #news: FleetNews;
   /** This process, so that it does not hear itself. */
   readonly #id: string = randomUUID();
   readonly #members = new Map<string, Set<FleetMember>>();
@@ -133,8 +132,16 @@ class RedisFleet implements Fleet {
     this.#prefix = prefix;
     this.#deadline = deadline;
     this.#clock = clock;
+    this.#news = new FleetNews({
+      redis,
+      clock,
+      channel: prefix,
+      by: this.#id,
+      deadline,
+      keyOf: (name) => `${prefix}:state:${name}`,
+    });
     this.#subscriber = redis.duplicate();
-    this.#subscriber.on('message', (_channel, message) => this.#hear(message));
+    this.#subscriber.on('message', (_channel, message) => void this.#hear(message));
     this.#subscriber.on('error', () => {});
     this.#subscriber.on('connect', () => this.#subscriber.stream?.unref?.());
     this.#subscriber.on('close', () => {
@@ -161,7 +168,7 @@ class RedisFleet implements Fleet {
         key: `${this.#prefix}:probe:${member.name}`,
         holder: `${this.#id}:${this.#joined}`,
         isAlone: () => !this.#isConnected,
-        tell: (teller, opening) => this.#tell(teller, opening),
+        tell: (teller, opening, isCurrent) => this.#tell(teller.name, opening, isCurrent),
         leave: () => {
           this.#seats.delete(seat);
           namesakes.delete(member);
@@ -202,46 +209,43 @@ class RedisFleet implements Fleet {
     await Promise.all(members.map((member) => this.#catchUp(member)));
   }
 
+  /** What stands in the key is the truth, whatever was heard or missed. */
   async #catchUp(member: FleetMember): Promise<void> {
-    const key = this.#stateKey(member.name);
     try {
-      const [text, remaining] = await Promise.all([this.#redis.get(key), this.#redis.pttl(key)]);
-      const message = text === null ? undefined : parseMessage(text);
-      if (message?.opening === undefined || message.by === this.#id || remaining <= 0) return;
-      const breakMs = message.opening.breakMs === Infinity ? Infinity : remaining;
-      member.openedElsewhere({ ...message.opening, breakMs });
+      const message = await this.#news.read(member.name);
+      if (message?.opening === undefined) return;
+      const age = await this.#news.age(message);
+      if (!this.#isClosed) member.openedElsewhere(message.opening, age.isLate ? age.ms : 0);
     } catch (error) {
       this.#goAlone(error);
     }
   }
 
-  #hear(text: string): void {
+  /** An opening that is heard late may have been taken back since, in words that are still to come. */
+  async #hear(text: string): Promise<void> {
     const message = parseMessage(text);
-    if (message === undefined || message.by === this.#id || this.#isClosed) return;
-    for (const member of [...(this.#members.get(message.name) ?? [])]) {
-      if (message.opening === undefined) member.closedElsewhere();
-      else member.openedElsewhere(message.opening);
+    if (message === undefined || message.by === this.#id) return;
+    const membersNow = (): FleetMember[] => [...(this.#members.get(message.name) ?? [])];
+    if (membersNow().length === 0) return;
+    try {
+      const { ms, isLate } = await this.#news.age(message);
+      if (this.#isClosed) return;
+      const { opening } = message;
+      for (const member of membersNow()) {
+        if (opening === undefined) member.closedElsewhere(isLate ? ms : 0);
+        else if (isLate) void this.#catchUp(member);
+        else member.openedElsewhere({ ...opening, breakMs: Math.max(0, opening.breakMs - ms) }, 0);
+      }
+    } catch (error) {
+      this.#goAlone(error);
     }
   }
 
-  #tell({ name }: FleetMember, opening: FleetOpening | undefined): void {
-    if (this.#isClosed) return;
-    const redis = this.#redis;
-    const text = messageText(this.#id, name, opening);
-    const key = this.#stateKey(name);
-    this.#send(() => redis.publish(this.#prefix, text));
-    if (opening === undefined) this.#send(() => redis.del(key));
-    else this.#send(() => redis.set(key, text, 'PX', wholeMs(opening.breakMs)));
-  }
-
   /** Beside the call that it is told in. A client may throw instead of rejecting. */
-  #send(command: () => Promise<unknown>): void {
-    const sent = async (): Promise<unknown> => command();
-    sent().catch((error: unknown) => this.#goAlone(error));
-  }
-
-  #stateKey(name: string): string {
-    return `${this.#prefix}:state:${name}`;
+  #tell(name: string, opening: FleetOpening | undefined, isCurrent: () => boolean): void {
+    if (this.#isClosed) return;
+    const isWanted = (): boolean => isCurrent() && !this.#isClosed;
+    this.#news.tell(name, opening, isWanted).catch((error: unknown) => this.#goAlone(error));
   }
 
   #goAlone(error: unknown): void {

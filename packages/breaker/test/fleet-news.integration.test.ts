@@ -171,7 +171,8 @@ test('news of a shorter break does not cut a longer one short', async () => {
   const tell = (breakMs: number): Promise<number> => {
     const trip = { rule: 'failure-rate', inequality: 'x', window: {}, failures: {} };
     const opening = { breakMs, openings: 1, trip };
-    return one.redis.publish(one.prefix, JSON.stringify({ by: 'another', name: 'db', opening }));
+    const word = { by: 'another', name: 'db', at: Date.now(), opening };
+    return one.redis.publish(one.prefix, JSON.stringify(word));
   };
   await tell(1_000);
   await tell(120_000);

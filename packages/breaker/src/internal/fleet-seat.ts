@@ -21,7 +21,8 @@ export interface SeatParts {
   /** Who holds it: no other seat has the same. */
   readonly holder: string;
   isAlone(): boolean;
-  tell(member: FleetMember, opening: FleetOpening | undefined): void;
+  /** `isCurrent` says whether it has said nothing else since. */
+  tell(member: FleetMember, opening: FleetOpening | undefined, isCurrent: () => boolean): void;
   leave(): void;
   /** Redis failed. */
   failed(error: unknown): void;
@@ -32,6 +33,8 @@ export class Seat implements FleetSeat {
   readonly #parts: SeatParts;
   readonly #member: FleetMember;
   #mayHold = false;
+  /** How often it has told something. */
+  #words = 0;
 
   constructor(parts: SeatParts, member: FleetMember) {
     this.#parts = parts;
@@ -51,11 +54,11 @@ export class Seat implements FleetSeat {
   }
 
   opened(opening: FleetOpening): void {
-    this.#parts.tell(this.#member, opening);
+    this.#tell(opening);
   }
 
   closed(): void {
-    this.#parts.tell(this.#member, undefined);
+    this.#tell(undefined);
   }
 
   leave(): void {
@@ -77,6 +80,11 @@ export class Seat implements FleetSeat {
     if (!this.#mayHold) return Promise.resolve();
     this.#mayHold = false;
     return this.#inTime(this.#giveBack(), undefined);
+  }
+
+  #tell(opening: FleetOpening | undefined): void {
+    const word = (this.#words += 1);
+    this.#parts.tell(this.#member, opening, () => word === this.#words);
   }
 
   async #take(ms: number): Promise<number> {
