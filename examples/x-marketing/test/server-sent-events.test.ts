@@ -25,4 +25,10 @@ describe('serverSentEvents', () => {
     expect(await read('data: one\n\ndata: tw', 4)).toEqual(['one']);
     expect(await read('data: one\n\ndata: two\n', 4)).toEqual(['one']);
   });
+
+  it('fails when an event does not end, instead of keeping it all', async () => {
+    await expect(read(`data: ${'x'.repeat(1_200_000)}`, 100_000)).rejects.toThrow(
+      'max buffer size',
+    );
+  });
 });

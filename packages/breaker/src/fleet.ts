@@ -168,7 +168,7 @@ class RedisFleet implements Fleet {
         key: `${this.#prefix}:probe:${member.name}`,
         holder: `${this.#id}:${this.#joined}`,
         isAlone: () => !this.#isConnected,
-        tell: (teller, opening, isCurrent) => this.#tell(teller.name, opening, isCurrent),
+        tell: (teller, opening) => this.#tell(teller, opening),
         leave: () => {
           this.#seats.delete(seat);
           namesakes.delete(member);
@@ -241,11 +241,17 @@ class RedisFleet implements Fleet {
     }
   }
 
-  /** Beside the call that it is told in. A client may throw instead of rejecting. */
-  #tell(name: string, opening: FleetOpening | undefined, isCurrent: () => boolean): void {
+  /** Namesakes in this process at once; the others beside the call. A client may throw instead of rejecting. */
+  #tell(teller: FleetMember, opening: FleetOpening | undefined): void {
     if (this.#isClosed) return;
-    const isWanted = (): boolean => isCurrent() && !this.#isClosed;
-    this.#news.tell(name, opening, isWanted).catch((error: unknown) => this.#goAlone(error));
+    const { name } = teller;
+    const told = this.#news.tell(name, opening, () => this.#isClosed);
+    told.catch((error: unknown) => this.#goAlone(error));
+    for (const member of [...(this.#members.get(name) ?? [])]) {
+      if (member === teller) continue;
+      if (opening === undefined) member.closedElsewhere(0);
+      else member.openedElsewhere(opening, 0);
+    }
   }
 
   #goAlone(error: unknown): void {

@@ -29,10 +29,8 @@ export interface CircuitBreakerOptions extends CommonOptions {
   /** Opens when at least this share of calls is slow: > 0 and ≤ 1. Default 1. Needs `slowCallDuration`. */
   readonly slowCallRateThreshold?: number;
   /**
-   * Whether `minimumCalls` calls that have been running for `slowCallDuration`, and of which none
-   * that started with or after them was answered, open the circuit, however well those before them
-   * went. Default true; needs `slowCallDuration`. `false` where that many calls may rightly take so
-   * long at once while nothing else is called: exports, batches.
+   * Opens when `minimumCalls` have been running for `slowCallDuration` or longer and none that started
+   * with or after them was answered, whatever the window holds. Default true. Needs `slowCallDuration`.
    */
   readonly blackHole?: boolean;
   /**

@@ -1,7 +1,17 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CircuitBreakers, circuitBreaker, circuitBreakers, fleet } from '../src/index.ts';
-import { type Process, call, fail, processes, sick, startFleets, until } from './fleet-process.ts';
+import { startRedis } from '@fournines/test-services';
+import {
+  type Process,
+  call,
+  fail,
+  processes,
+  processesOn,
+  sick,
+  startFleets,
+  until,
+} from './fleet-process.ts';
 
 let end: () => Promise<void>;
 beforeAll(async () => {
@@ -125,6 +135,7 @@ test('nobody hears itself, neither at once nor when its subscription is back', a
   const a = one.breaker({ resetTimeout: 60_000 });
   const b = two.breaker();
   await fail(a);
+  await until(() => expect(b.state).toBe('open'));
   a.reset();
   await until(() => expect(b.history.map(({ to }) => to)).toEqual(['open', 'closed']));
   expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'reset']);
@@ -194,4 +205,61 @@ test('what a server says late, to be left alone for longer, all know', async () 
   await until(() => expect(there.state).toBe('open'));
   if (late.granted) late.success('come back in a minute');
   await until(() => expect(there.retryAfterMs).toBeGreaterThan(10_000));
+});
+
+test('Redis hung: what it learns late moves nobody that went on alone', async () => {
+  const server = await startRedis();
+  try {
+    const [one, two] = (await processesOn(server, 2)) as [Process, Process];
+    const a = one.breaker();
+    const b = two.breaker();
+    await one.redis.ping();
+    server.hang();
+    // Both trip, come back by themselves, and a trips once more: all of it waits in sockets.
+    for (const { clock, breaker } of [
+      { clock: one.clock, breaker: a },
+      { clock: two.clock, breaker: b },
+    ]) {
+      await fail(breaker);
+      await clock.advance(1_000);
+      const probing = call(breaker);
+      await clock.advance(250);
+      await probing;
+      await call(breaker);
+      expect(breaker.state).toBe('closed');
+    }
+    await two.clock.advance(10_000);
+    const before = b.history.length;
+    await one.clock.advance(10_000);
+    await fail(a);
+    await one.clock.advance(600);
+    server.resume();
+    await until(() => expect(b.state).toBe('open'));
+    // Only what holds is told, for as long as it does.
+    expect(b.history.slice(before).map(({ reason }) => reason)).toEqual(['fleet']);
+    expect(b.retryAfterMs).toBeLessThanOrEqual(400);
+    expect(a.history.map(({ reason }) => reason)).toEqual([
+      'tripped',
+      'probing',
+      'recovered',
+      'tripped',
+    ]);
+  } finally {
+    server.resume();
+    await server.stop();
+  }
+});
+
+test('breakers of one name are one in one process too', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const a = one.breaker();
+  const namesake = one.breaker();
+  const b = two.breaker();
+  await fail(a);
+  expect(namesake.state).toBe('open');
+  await until(() => expect(b.state).toBe('open'));
+  namesake.reset();
+  expect(a.state).toBe('closed');
+  await until(() => expect(b.state).toBe('closed'));
+  expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'fleet']);
 });

@@ -34,12 +34,13 @@ export const call = (breaker: CircuitBreaker): Promise<unknown> =>
 /** What stands for a process: a client of a real Redis, a fleet, and a time of its own in the test's hands. */
 export class Process {
   readonly clock: ManualClock = manualClock();
-  readonly redis: Redis = new Redis(server?.url ?? '');
+  readonly redis: Redis;
   readonly prefix: string;
   readonly fleet: Fleet;
 
-  constructor(prefix: string) {
+  constructor(prefix: string, redis: RedisServer | undefined) {
     this.prefix = prefix;
+    this.redis = new Redis(redis?.url ?? '');
     this.fleet = fleet(this.redis, { prefix, clock: this.clock });
     open.push({ [Symbol.dispose]: () => this.redis.disconnect() });
     open.push({ [Symbol.dispose]: () => void this.fleet.close() });
@@ -67,9 +68,17 @@ export class Process {
   }
 }
 
-export async function processes(count: number): Promise<Process[]> {
+export function processes(count: number): Promise<Process[]> {
+  return processesOn(server, count);
+}
+
+/** Processes with a Redis of their own. */
+export async function processesOn(
+  redis: RedisServer | undefined,
+  count: number,
+): Promise<Process[]> {
   prefixes += 1;
-  const list = Array.from({ length: count }, () => new Process(`probes:${prefixes}`));
+  const list = Array.from({ length: count }, () => new Process(`probes:${prefixes}`, redis));
   await until(() => expect(list.every((one) => one.fleet.isConnected)).toBe(true));
   return list;
 }

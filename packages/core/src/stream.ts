@@ -26,8 +26,10 @@ export interface StreamOptions extends CallOptions {
  * or the value as the only chunk. After it, the error reaches the consumer.
  *
  * @param policy The policy of the whole read.
- * @param open Opens the source. Pass its context's signal on. Called again for each attempt.
- * Aborted by the caller or a policy, a source that does not stop by itself is left behind.
+ * @param open Opens the source. Pass its context's signal on. Called again for each attempt. A
+ * source that opens when nobody waits for it any more is let go of: disposed of, cancelled, or ended
+ * by its iterator's `return`. Aborted by the caller or a policy, a source that does not stop by
+ * itself is left behind.
  *
  * @throws TypeError when `policy` is none, `open` is not a function or `clock` is none; RangeError
  * when `idle` is not > 0.

@@ -114,7 +114,7 @@ export function checkFetchOptions(options: ResilientFetchOptions): FetchRules {
   const isBreaker = breaker === false || typeof breaker === 'function' || isOptions;
   if (!isBreaker) {
     throw new TypeError(
-      `resilientFetch: breaker must be options, a function of the origin, circuitBreakers(…) or false, got ${isObject(breaker) ? 'another policy' : typeof breaker}`,
+      `resilientFetch: breaker must be options, a function of the origin, circuitBreakers(…) or false, got ${isObject(breaker) ? 'another policy' : kindOf(breaker)}`,
     );
   }
   return {
@@ -140,7 +140,7 @@ export function checkFetchOptions(options: ResilientFetchOptions): FetchRules {
 
 function checkRetry(retry: FetchRetryOptions): void {
   if (!isObject(retry)) {
-    throw new TypeError(`resilientFetch: retry must be options or false, got ${typeof retry}`);
+    throw new TypeError(`resilientFetch: retry must be options or false, got ${kindOf(retry)}`);
   }
   for (const [option, instead] of Object.entries(REPLACED)) {
     if (option in retry) {
@@ -158,7 +158,13 @@ export function isGroup(breaker: object): breaker is CircuitBreakers {
   return 'resetAll' in breaker && 'execute' in breaker;
 }
 
-/** Whether it may be options. */
+/** Whether it may be options: no array, no `Map`. */
 export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
+}
+
+/** What was given in place of options. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? 'an iterable' : typeof value;
 }

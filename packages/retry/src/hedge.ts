@@ -212,7 +212,7 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
       });
     }
     const repetition = run.attempt.repeat(run.index, run.hedges);
-    run.repetitions.push(repetition);
+    (run.repetitions ??= []).push(repetition);
     return true;
   }
 
@@ -274,7 +274,7 @@ class Hedge extends StagedPolicy<RetryContext, HedgeSnapshot> implements HedgePo
     attempt.answer(index, ok, outcome);
     const reason = withoutStack(() => new SupersededError(this.name));
     if (run.isPrimaryLive) attempt.abortInside(index, reason);
-    for (const repetition of run.repetitions) {
+    for (const repetition of run.repetitions ?? []) {
       if (repetition !== via) repetition.abortInside(index, reason);
     }
     return HELD;

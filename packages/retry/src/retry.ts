@@ -13,6 +13,7 @@ import { BudgetFeed } from './internal/budget-feed.ts';
 import { refusalOf } from './internal/check-call.ts';
 import { RetryJudge } from './internal/retry-judge.ts';
 import { RetryRun, type RunOwner } from './internal/retry-run.ts';
+import { rememberInfo } from './retry-info.ts';
 import { type RetryOptions, type RetryRules, checkRetryOptions } from './retry-options.ts';
 import type {
   GiveUpEvent,
@@ -275,7 +276,10 @@ class Retry extends StagedPolicy<RetryContext, RetrySnapshot> implements RetryPo
   }
 
   #outOfTime(): DeadlineExceededError {
-    return withoutStack(() => new DeadlineExceededError(this.name));
+    const error = withoutStack(() => new DeadlineExceededError(this.name));
+    // Of a call that is refused as it comes; one that had attempts says more when it ends.
+    rememberInfo(error, { attempts: 0, errors: [], totalDelayMs: 0, reason: 'deadline' });
+    return error;
   }
 
   #announce(

@@ -51,6 +51,14 @@ test('not even after it has waited in a queue between them', async () => {
   expect(budget.balance).toBe(10);
 });
 
+test('but through the queue of a bulkhead, wrap lets nothing come that would tell', async () => {
+  const budget = earned();
+  const policy = wrap(retries(budget), bulkhead(1, 10), hedges(budget));
+  await Promise.all(Array.from({ length: 10 }, () => policy.execute(async () => 1)));
+  // All but the first have waited.
+  expect(budget.balance).toBe(19);
+});
+
 test('calls beside each other earn a share each, and so does one that comes later from inside', async () => {
   const budget = earned();
   const policy = retries(budget);

@@ -133,11 +133,24 @@ function accept(headers: HeadersLike, options: DeadlineAcceptOptions = {}): Dead
   checkOptions('deadlineHeader', options, ['max', 'parent', 'clock']);
   const max = checkMax(options);
   const { parent, clock = systemClock } = options;
+  checkClockAndParent(clock, parent);
   const ms = shortestOf(headers, max) ?? max;
   if (ms > 0) return deadline(ms, parent, { clock });
   const tooLate = AbortSignal.abort(new DeadlineExceededError('deadlineHeader'));
   carryDeadline(tooLate, deadlineAt(clock.now(), clock));
   return deadline(Infinity, tooLate, { clock });
+}
+
+function checkClockAndParent(clock: Clock, parent: DeadlineAcceptOptions['parent']): void {
+  const { now, setTimeout } = Object(clock) as Partial<Clock>;
+  if (typeof now !== 'function' || typeof setTimeout !== 'function') {
+    throw new TypeError('deadlineHeader: clock must have now and setTimeout');
+  }
+  // Null is no signal, as to fetch.
+  if (parent === undefined || typeof parent === 'object') return;
+  throw new TypeError(
+    `deadlineHeader: parent must be an AbortSignal or a context, got ${typeof parent}`,
+  );
 }
 
 function checkMax({ max = Infinity }: DeadlineHeaderOptions): number {

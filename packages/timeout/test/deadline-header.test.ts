@@ -188,6 +188,14 @@ describe('accept', () => {
   test('refuses bad options', () => {
     expect(() => deadlineHeader.accept({}, { max: 0 })).toThrow('deadlineHeader: max must be > 0');
     expect(() => deadlineHeader.accept({}, { min: 1 } as never)).toThrow("unknown option 'min'");
+    for (const headers of [{}, { 'grpc-timeout': '0m' }]) {
+      expect(() => deadlineHeader.accept(headers, { clock: null } as never)).toThrow(
+        'deadlineHeader: clock must have now and setTimeout',
+      );
+      expect(() => deadlineHeader.accept(headers, { parent: 5 } as never)).toThrow(
+        'deadlineHeader: parent must be an AbortSignal or a context, got number',
+      );
+    }
   });
 });
 

@@ -110,7 +110,7 @@ export class Circuit {
     if (this.isolation.isActive) return Infinity;
     const now = this.time.peek();
     if (this.phase === 'open') return Math.max(0, this.openedAt + this.breakMs - now);
-    return this.probes?.waitMs(now) ?? 0;
+    return this.probes?.waitMs(now, this.stalls.total()) ?? 0;
   }
 
   /** Why the last call was refused. */

@@ -78,10 +78,11 @@ export class Entrance {
     const { probes } = circuit;
     // A listener of the transition may have moved the circuit on.
     if (probes === undefined) return this.#admitSlowly(call);
-    probes.expire(now);
+    const stalled = circuit.stalls.total();
+    probes.expire(now, stalled);
     this.#outcomes.decide(probes);
     if (circuit.probes !== probes) return this.#admitSlowly(call);
-    if (!probes.hasRoom) return this.#refuse('half-open', probes.waitMs(now));
+    if (!probes.hasRoom) return this.#refuse('half-open', probes.waitMs(now, stalled));
     if (!mayProbe(circuit.settings, call)) {
       return this.#refuse('half-open', circuit.decisionMs, 'this call may not be a probe');
     }

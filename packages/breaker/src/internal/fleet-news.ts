@@ -66,6 +66,8 @@ export interface NewsParts {
  */
 export class FleetNews {
   readonly #parts: NewsParts;
+  /** What is being told of each name: what came before it does not hold any more. */
+  readonly #latest = new Map<string, object>();
 
   constructor(parts: NewsParts) {
     this.#parts = parts;
@@ -73,6 +75,20 @@ export class FleetNews {
 
   /** Tells all, unless Redis was so late that the break is over, or that there is a newer word. */
   async tell(
+    name: string,
+    opening: FleetOpening | undefined,
+    isClosed: () => boolean,
+  ): Promise<void> {
+    const word = {};
+    this.#latest.set(name, word);
+    try {
+      await this.#tell(name, opening, () => this.#latest.get(name) === word && !isClosed());
+    } finally {
+      if (this.#latest.get(name) === word) this.#latest.delete(name);
+    }
+  }
+
+  async #tell(
     name: string,
     opening: FleetOpening | undefined,
     isCurrent: () => boolean,

@@ -21,8 +21,7 @@ export interface SeatParts {
   /** Who holds it: no other seat has the same. */
   readonly holder: string;
   isAlone(): boolean;
-  /** `isCurrent` says whether it has said nothing else since. */
-  tell(member: FleetMember, opening: FleetOpening | undefined, isCurrent: () => boolean): void;
+  tell(member: FleetMember, opening: FleetOpening | undefined): void;
   leave(): void;
   /** Redis failed. */
   failed(error: unknown): void;
@@ -33,8 +32,6 @@ export class Seat implements FleetSeat {
   readonly #parts: SeatParts;
   readonly #member: FleetMember;
   #mayHold = false;
-  /** How often it has told something. */
-  #words = 0;
 
   constructor(parts: SeatParts, member: FleetMember) {
     this.#parts = parts;
@@ -54,11 +51,11 @@ export class Seat implements FleetSeat {
   }
 
   opened(opening: FleetOpening): void {
-    this.#tell(opening);
+    this.#parts.tell(this.#member, opening);
   }
 
   closed(): void {
-    this.#tell(undefined);
+    this.#parts.tell(this.#member, undefined);
   }
 
   leave(): void {
@@ -80,11 +77,6 @@ export class Seat implements FleetSeat {
     if (!this.#mayHold) return Promise.resolve();
     this.#mayHold = false;
     return this.#inTime(this.#giveBack(), undefined);
-  }
-
-  #tell(opening: FleetOpening | undefined): void {
-    const word = (this.#words += 1);
-    this.#parts.tell(this.#member, opening, () => word === this.#words);
   }
 
   async #take(ms: number): Promise<number> {

@@ -62,12 +62,12 @@ export class Probes {
   }
 
   /**
-   * Ends the leases that are over: such a probe failed, unless its caller gave it up. What this
-   * process stood still is no part of a lease.
+   * Ends the leases that are over: such a probe failed, unless its caller gave it up. While the event
+   * loop stood still (`stalled` in total) no answer could come: a lease is longer by that.
    */
-  expire(now: number): void {
+  expire(now: number, stalled: number): void {
     for (const probe of this.#out) {
-      if (this.#remaining(probe, now) > 0) return;
+      if (now < leaseEnd(probe, stalled)) return;
       this.#out.delete(probe);
       if (!probe.isAbandoned) this.#fail('timeout');
     }
@@ -92,15 +92,15 @@ export class Probes {
   }
 
   /** Milliseconds until a place is free at the latest. */
-  waitMs(now: number): number {
+  waitMs(now: number, stalled: number): number {
     if (this.hasRoom) return 0;
-    for (const probe of this.#out) return Math.max(0, this.#remaining(probe, now));
+    for (const probe of this.#out) return Math.max(0, leaseEnd(probe, stalled) - now);
     return 0;
   }
+}
 
-  #remaining({ leaseUntil = Infinity, stalledBefore }: Admission, now: number): number {
-    return leaseUntil + this.#circuit.stalls.total() - stalledBefore - now;
-  }
+function leaseEnd({ leaseUntil = Infinity, stalledBefore }: Admission, stalled: number): number {
+  return leaseUntil + Math.max(0, stalled - stalledBefore);
 }
 
 /** The smallest number of failures that reaches the rate. */

@@ -84,11 +84,10 @@ export function settingsOf(options: CircuitBreakerOptions): Settings {
     'maxWait',
   ]);
   const { permittedCalls = 3, failureRateThreshold: halfOpenRate = 0.5 } = halfOpen;
-  if (options.slowCallRateThreshold !== undefined && options.slowCallDuration === undefined) {
-    throw new TypeError('breaker: slowCallRateThreshold needs slowCallDuration');
-  }
-  if (options.blackHole === true && options.slowCallDuration === undefined) {
-    throw new TypeError('breaker: blackHole needs slowCallDuration');
+  for (const needy of ['slowCallRateThreshold', 'blackHole'] as const) {
+    if (options[needy] !== undefined && options.slowCallDuration === undefined) {
+      throw new TypeError(`breaker: ${needy} needs slowCallDuration`);
+    }
   }
   if (options.isProbe !== undefined) checkFunction('breaker: isProbe', options.isProbe);
   if (options.openOn !== undefined) checkFunction('breaker: openOn', options.openOn);

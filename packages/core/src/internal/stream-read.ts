@@ -5,6 +5,7 @@ import { TimeoutError } from '../errors.ts';
 import type { AnyPolicy } from '../policy.ts';
 import { startAlarm } from './alarm.ts';
 import { Chain, linksOf } from './chain.ts';
+import { disposeSource } from './dispose-result.ts';
 import { type Consumption, consumable } from './repeatable.ts';
 
 /** Opens a source. */
@@ -120,8 +121,10 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
     this.#runs.add(run);
     let iterator: AsyncIterator<T> | undefined;
     try {
-      const opened = await this.#step(source, async () =>
-        this.#open({ ...context, signal: source.signal }),
+      const opened = await this.#step(
+        source,
+        async () => this.#open({ ...context, signal: source.signal }),
+        disposeSource,
       );
       const reading = opened[Symbol.asyncIterator]();
       iterator = reading;
@@ -171,8 +174,11 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
     }
   }
 
-  /** One step of the source: no longer than `idle`, and no longer than the source is wanted. */
-  #step<R>(source: AbortController, run: () => Promise<R>): Promise<R> {
+  /**
+   * One step of the source: no longer than `idle`, and no longer than the source is wanted. What it
+   * comes to afterwards is dropped.
+   */
+  #step<R>(source: AbortController, run: () => Promise<R>, drop?: (late: R) => void): Promise<R> {
     const { signal } = source;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
@@ -188,7 +194,11 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
         alarm.cancel();
         signal.removeEventListener('abort', stop);
       };
-      run().finally(done).then(resolve, reject);
+      const take = (result: R): void => {
+        if (signal.aborted) drop?.(result);
+        else resolve(result);
+      };
+      run().finally(done).then(take, reject);
     });
   }
 

@@ -5,14 +5,17 @@ const REDACTED = '[redacted]';
 const SECRET_NAME =
   /pass(?:word|wd|phrase)?$|^pwd$|secret|token|authorization|cookie|api[-_]?key|access[-_]?key|private[-_]?key|credential|session|signature|^sid$|^jwt$|^auth$|bearer|^dsn$|connection[-_]?string/i;
 
+// Each takes time in proportion to the text, whatever that is: none may begin at many places and run
+// on from each. So a name's beginning, or a scheme's, is not looked for.
 const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
-const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
+const URL_CREDENTIALS = /(:\/\/)[^\s/?#"'<>]*@/g;
 const HEADER =
   /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token|api-key)(["']?\s*[:=]\s*)[^\r\n]*/gi;
 const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+)[\w~+/.=:-]{6,}/gi;
 const ASSIGNMENT =
-  /(["']?\b[\w-]*(?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|session(?:id)?|signature|x-amz-signature|sig|auth)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/gi;
-const JWT = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g;
+  /((?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|session(?:id)?|signature|sig|auth)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/gi;
+const DOTTED = /[\w.-]+/g;
+const JWT_HEADER = /\beyJ/;
 /** Keys that give themselves away: OpenAI and Anthropic, GitHub, AWS, Google, Slack, Stripe, npm. */
 const VENDOR_KEY =
   /\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{10,}|npm_\w{30,})/g;
@@ -26,10 +29,25 @@ export function redactText(value: string, limit: number): string {
     .replace(URL_CREDENTIALS, `$1${REDACTED}@`)
     .replace(HEADER, `$1$2${REDACTED}`)
     .replace(SCHEME, `$1$2${REDACTED}`)
-    .replace(JWT, REDACTED)
+    .replace(DOTTED, redactJwt)
     .replace(VENDOR_KEY, REDACTED)
     .replace(ASSIGNMENT, `$1${REDACTED}`);
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+/** A run of words, hyphens and dots without the web tokens in it: `eyJ….….…`, the last part optional. */
+function redactJwt(run: string): string {
+  if (!run.includes('eyJ')) return run;
+  const parts = run.split('.');
+  const clean: string[] = [];
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] ?? '';
+    const start = part.search(JWT_HEADER);
+    const isToken = start >= 0 && part.length - start > 10 && (parts[i + 1]?.length ?? 0) >= 8;
+    clean.push(isToken ? part.slice(0, start) + REDACTED : part);
+    if (isToken) i += 2;
+  }
+  return clean.join('.');
 }
 
 /** Whether a property of this name is a secret. */

@@ -5,8 +5,8 @@ import {
   circuitBreaker,
   circuitBreakers,
 } from '@fournines/breaker';
-import { type Component, type Policy, compose } from '@fournines/core';
-import { disposeResult, reportOnce } from '@fournines/core/authoring';
+import { type Component, type Policy, compose, systemClock } from '@fournines/core';
+import { reportOnce } from '@fournines/core/authoring';
 import { retry } from '@fournines/retry';
 import { timeout } from '@fournines/timeout';
 import { type FetchRules, isGroup, isObject } from '../options.ts';
@@ -55,7 +55,7 @@ function retryOf(rules: FetchRules, name: string): ReturnType<typeof retry> | un
   });
   // The socket is free while the retry waits.
   policy.onRetry(({ error }) => {
-    if (error instanceof RefusedResponse) disposeResult(error.response);
+    if (error instanceof RefusedResponse) error.setAside(clock ?? systemClock);
   });
   return policy;
 }

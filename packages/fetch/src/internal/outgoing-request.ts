@@ -1,5 +1,5 @@
 import { type CallContext, type CallOptions, type Deadline, deadlineOf } from '@fournines/core';
-import { carryDeadline, disposeResult } from '@fournines/core/authoring';
+import { carryDeadline, disposeResult, refusalCode } from '@fournines/core/authoring';
 import { type DeadlineHeaderStyle, deadlineHeader } from '@fournines/timeout';
 import { abortBodyWith } from './body-abort.ts';
 import { type HeadersInput, isIdempotent } from './idempotency.ts';
@@ -91,6 +91,7 @@ export class OutgoingRequest {
     context: CallContext,
     signal: AbortSignal = context.signal,
   ): Promise<Response> {
+    this.#refused?.drop();
     const init = { ...this.#init, ...this.#headersUntil(deadlineOf(context)), signal };
     const response = await fetch(this.#nextInput(), init);
     if (signal.aborted) {
@@ -103,9 +104,13 @@ export class OutgoingRequest {
     throw this.#refused;
   }
 
-  /** The last attempt's response, when `error` is what its status was thrown as. */
+  /**
+   * The last attempt's response, when `error` is what its status was thrown as, or when the next
+   * attempt was refused by a breaker: the origin has said more than that it is not asked again.
+   */
   responseOf(error: unknown): Response | undefined {
-    return error === this.#refused ? this.#refused?.response : undefined;
+    if (error === this.#refused) return this.#refused?.response;
+    return refusalCode(error) === 'ECIRCUITOPEN' ? this.#refused?.takeBack() : undefined;
   }
 
   /** Hands a response to the caller, whose abort goes on to reach its body. */
@@ -119,7 +124,7 @@ export class OutgoingRequest {
 
   /** No attempt will follow, and the caller gets no response. */
   abandon(): void {
-    disposeResult(this.#refused?.response);
+    this.#refused?.drop();
   }
 
   /** No attempt will follow: a `Request` counts as used, as after every fetch, and its copy is let go of. */

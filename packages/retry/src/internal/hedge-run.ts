@@ -22,8 +22,8 @@ export class HedgeRun implements DeadlineNode {
   isHedgeable = true;
   /** Whether the call has its outcome. */
   isOver = false;
-  /** The hedges that were started. */
-  readonly repetitions: Attempt[] = [];
+  /** The hedges that were started, once there is one. */
+  repetitions: Attempt[] | undefined = undefined;
   readonly #onDelay: (run: HedgeRun) => void;
 
   constructor(
