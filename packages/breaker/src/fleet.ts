@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '@fournines/core';
 import { checkFunction, checkNumber, checkOptions, reportOnce } from '@fournines/core/authoring';
-import { parseMessage } from './internal/fleet-message.ts';
-import { FleetNews } from './internal/fleet-news.ts';
+import { type FleetMessage, parseMessage } from './internal/fleet-message.ts';
+import { type Age, FleetNews } from './internal/fleet-news.ts';
 import { Seat } from './internal/fleet-seat.ts';
 import type { TripReport } from './trip-report.ts';
 
@@ -122,6 +122,8 @@ class RedisFleet implements Fleet {
   readonly #id: string = randomUUID();
   readonly #members = new Map<string, Set<FleetMember>>();
   readonly #seats = new Set<Seat>();
+  /** When that happened, by Redis' clock, which each member has heard of last. */
+  readonly #heardOf = new WeakMap<FleetMember, number>();
   readonly #subscriber: FleetSubscriber;
   #joined = 0;
   #isConnected = false;
@@ -215,7 +217,7 @@ class RedisFleet implements Fleet {
       const message = await this.#news.read(member.name);
       if (message?.opening === undefined) return;
       const age = await this.#news.age(message);
-      if (!this.#isClosed) member.openedElsewhere(message.opening, age.isLate ? age.ms : 0);
+      if (!this.#isClosed) this.#inform(member, message, age);
     } catch (error) {
       this.#goAlone(error);
     }
@@ -228,17 +230,30 @@ class RedisFleet implements Fleet {
     const membersNow = (): FleetMember[] => [...(this.#members.get(message.name) ?? [])];
     if (membersNow().length === 0) return;
     try {
-      const { ms, isLate } = await this.#news.age(message);
+      const age = await this.#news.age(message);
       if (this.#isClosed) return;
       const { opening } = message;
       for (const member of membersNow()) {
-        if (opening === undefined) member.closedElsewhere(isLate ? ms : 0);
-        else if (isLate) void this.#catchUp(member);
-        else member.openedElsewhere({ ...opening, breakMs: Math.max(0, opening.breakMs - ms) }, 0);
+        if (opening !== undefined && age.isLate) {
+          void this.#catchUp(member);
+        } else {
+          const breakMs = Math.max(0, (opening?.breakMs ?? 0) - age.ms);
+          const left = opening === undefined ? {} : { opening: { ...opening, breakMs } };
+          this.#inform(member, { ...message, ...left }, age);
+        }
       }
     } catch (error) {
       this.#goAlone(error);
     }
+  }
+
+  /** Words may overtake each other, as the key is read besides: an older one is no news. */
+  #inform(member: FleetMember, { at, opening }: FleetMessage, { ms, isLate }: Age): void {
+    if (at < (this.#heardOf.get(member) ?? -Infinity)) return;
+    this.#heardOf.set(member, at);
+    const ageMs = isLate ? ms : 0;
+    if (opening === undefined) member.closedElsewhere(ageMs);
+    else member.openedElsewhere(opening, ageMs);
   }
 
   /** Namesakes in this process at once; the others beside the call. A client may throw instead of rejecting. */
