@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '@fournines/core';
 import { checkFunction, checkNumber, checkOptions, reportOnce } from '@fournines/core/authoring';
-import { messageText, parseMessage } from './internal/fleet-message.ts';
-import { Seat, wholeMs } from './internal/fleet-seat.ts';
+import { type FleetMessage, parseMessage } from './internal/fleet-message.ts';
+import { type Age, FleetNews } from './internal/fleet-news.ts';
+import { Seat } from './internal/fleet-seat.ts';
 import type { TripReport } from './trip-report.ts';
 
 /** What a fleet needs of a Redis client: an ioredis client or cluster fits. */
@@ -12,16 +13,10 @@ export interface FleetRedis {
   get(key: string): Promise<string | null>;
   /** PTTL: the milliseconds that a key has left. */
   pttl(key: string): Promise<number>;
-  /** DEL. */
-  del(key: string): Promise<unknown>;
-  /** SET with PX. */
-  set(key: string, value: string, px: 'PX', ms: number): Promise<unknown>;
   /** SET with PX and NX: null when the key is there already. */
   set(key: string, value: string, px: 'PX', ms: number, nx: 'NX'): Promise<unknown>;
   /** EVAL of a script on one key. */
   eval(script: string, keys: number, ...args: (string | number)[]): Promise<unknown>;
-  /** PUBLISH. */
-  publish(channel: string, message: string): Promise<unknown>;
   /** Another connection, for the subscription. */
   duplicate(): FleetSubscriber;
 }
@@ -44,7 +39,10 @@ export interface FleetSubscriber {
 export interface FleetOptions {
   /** In front of every key and the channel. Default `fournines:breaker`. */
   readonly prefix?: string;
-  /** How long Redis may take to say who probes, in milliseconds; then each process decides alone. > 0. Default 250. */
+  /**
+   * How long Redis may take to say who probes, in milliseconds; then each process decides alone.
+   * News that is older moves no circuit that has moved since. > 0. Default 250.
+   */
   readonly deadline?: number;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;
@@ -67,11 +65,11 @@ export interface FleetOpening {
   readonly trip: TripReport;
 }
 
-/** @internal A circuit, as the fleet sees it. */
+/** @internal A circuit, as the fleet sees it. `ageMs`: how long ago it was; 0 for what is fresh. */
 export interface FleetMember {
   readonly name: string;
-  openedElsewhere(opening: FleetOpening): void;
-  closedElsewhere(): void;
+  openedElsewhere(opening: FleetOpening, ageMs: number): void;
+  closedElsewhere(ageMs: number): void;
 }
 
 /** @internal The fleet, as a circuit sees it. */
@@ -119,12 +117,13 @@ class RedisFleet implements Fleet {
   readonly #prefix: string;
   readonly #deadline: number;
   readonly #clock: Clock;
+  readonly #news: FleetNews;
   /** This process, so that it does not hear itself. */
   readonly #id: string = randomUUID();
   readonly #members = new Map<string, Set<FleetMember>>();
   readonly #seats = new Set<Seat>();
-  /** What is being told of each name: what came before it does not hold any more. */
-  readonly #latest = new Map<string, object>();
+  /** When that happened, by Redis' clock, which each member has heard of last. */
+  readonly #heardOf = new WeakMap<FleetMember, number>();
   readonly #subscriber: FleetSubscriber;
   #joined = 0;
   #isConnected = false;
@@ -135,8 +134,16 @@ class RedisFleet implements Fleet {
     this.#prefix = prefix;
     this.#deadline = deadline;
     this.#clock = clock;
+    this.#news = new FleetNews({
+      redis,
+      clock,
+      channel: prefix,
+      by: this.#id,
+      deadline,
+      keyOf: (name) => `${prefix}:state:${name}`,
+    });
     this.#subscriber = redis.duplicate();
-    this.#subscriber.on('message', (_channel, message) => this.#hear(message));
+    this.#subscriber.on('message', (_channel, message) => void this.#hear(message));
     this.#subscriber.on('error', () => {});
     this.#subscriber.on('connect', () => this.#subscriber.stream?.unref?.());
     this.#subscriber.on('close', () => {
@@ -204,80 +211,65 @@ class RedisFleet implements Fleet {
     await Promise.all(members.map((member) => this.#catchUp(member)));
   }
 
+  /** What stands in the key is the truth, whatever was heard or missed. */
   async #catchUp(member: FleetMember): Promise<void> {
-    const key = this.#stateKey(member.name);
     try {
-      const [text, remaining] = await Promise.all([this.#redis.get(key), this.#redis.pttl(key)]);
-      const message = text === null ? undefined : parseMessage(text);
-      if (message?.opening === undefined || message.by === this.#id || remaining <= 0) return;
-      const breakMs = message.opening.breakMs === Infinity ? Infinity : remaining;
-      member.openedElsewhere({ ...message.opening, breakMs });
+      const message = await this.#news.read(member.name);
+      if (message?.opening === undefined) return;
+      const age = await this.#news.age(message);
+      if (!this.#isClosed) this.#inform(member, message, age);
     } catch (error) {
       this.#goAlone(error);
     }
   }
 
-  #hear(text: string): void {
+  /** An opening that is heard late may have been taken back since, in words that are still to come. */
+  async #hear(text: string): Promise<void> {
     const message = parseMessage(text);
-    if (message === undefined || message.by === this.#id || this.#isClosed) return;
-    for (const member of [...(this.#members.get(message.name) ?? [])]) {
-      inform(member, message.opening);
+    if (message === undefined || message.by === this.#id) return;
+    const membersNow = (): FleetMember[] => [...(this.#members.get(message.name) ?? [])];
+    if (membersNow().length === 0) return;
+    try {
+      const age = await this.#news.age(message);
+      if (this.#isClosed) return;
+      const { opening } = message;
+      for (const member of membersNow()) {
+        if (opening !== undefined && age.isLate) {
+          void this.#catchUp(member);
+        } else {
+          const breakMs = Math.max(0, (opening?.breakMs ?? 0) - age.ms);
+          const left = opening === undefined ? {} : { opening: { ...opening, breakMs } };
+          this.#inform(member, { ...message, ...left }, age);
+        }
+      }
+    } catch (error) {
+      this.#goAlone(error);
     }
   }
 
+  /** Words may overtake each other, as the key is read besides: an older one is no news. */
+  #inform(member: FleetMember, { at, opening }: FleetMessage, { ms, isLate }: Age): void {
+    if (at < (this.#heardOf.get(member) ?? -Infinity)) return;
+    this.#heardOf.set(member, at);
+    const ageMs = isLate ? ms : 0;
+    if (opening === undefined) member.closedElsewhere(ageMs);
+    else member.openedElsewhere(opening, ageMs);
+  }
+
+  /** Namesakes in this process at once; the others beside the call. A client may throw instead of rejecting. */
   #tell(teller: FleetMember, opening: FleetOpening | undefined): void {
     if (this.#isClosed) return;
     const { name } = teller;
+    const told = this.#news.tell(name, opening, () => this.#isClosed);
+    told.catch((error: unknown) => this.#goAlone(error));
     for (const member of [...(this.#members.get(name) ?? [])]) {
-      if (member !== teller) inform(member, opening);
+      if (member === teller) continue;
+      if (opening === undefined) member.closedElsewhere(0);
+      else member.openedElsewhere(opening, 0);
     }
-    void this.#publish(name, opening).catch((error: unknown) => this.#goAlone(error));
-  }
-
-  /**
-   * Beside the call that it is told in: first the key, for those who come later, then the news. A
-   * Redis that hung did so for everybody: what it learns late is told only if it still holds, and
-   * for as long as it does. That a circuit closed meanwhile is news to nobody who went on alone.
-   */
-  async #publish(name: string, opening: FleetOpening | undefined): Promise<void> {
-    const redis = this.#redis;
-    const key = this.#stateKey(name);
-    const toldAt = this.#clock.now();
-    const news = {};
-    this.#latest.set(name, news);
-    try {
-      await this.#write(name, opening);
-      const lateBy = this.#clock.now() - toldAt;
-      if (this.#latest.get(name) !== news) return;
-      if (lateBy <= this.#deadline) {
-        await redis.publish(this.#prefix, messageText(this.#id, name, opening));
-      } else if (opening !== undefined && opening.breakMs > lateBy) {
-        const rest = { ...opening, breakMs: opening.breakMs - lateBy };
-        await this.#write(name, rest);
-        await redis.publish(this.#prefix, messageText(this.#id, name, rest));
-      } else if (opening !== undefined) await redis.del(key);
-    } finally {
-      if (this.#latest.get(name) === news) this.#latest.delete(name);
-    }
-  }
-
-  #write(name: string, opening: FleetOpening | undefined): Promise<unknown> {
-    const key = this.#stateKey(name);
-    if (opening === undefined) return this.#redis.del(key);
-    const text = messageText(this.#id, name, opening);
-    return this.#redis.set(key, text, 'PX', wholeMs(opening.breakMs));
-  }
-
-  #stateKey(name: string): string {
-    return `${this.#prefix}:state:${name}`;
   }
 
   #goAlone(error: unknown): void {
     if (!this.#isClosed) reportOnce(this, 'fleet: Redis', error);
   }
-}
-
-function inform(member: FleetMember, opening: FleetOpening | undefined): void {
-  if (opening === undefined) member.closedElsewhere();
-  else member.openedElsewhere(opening);
 }

@@ -216,6 +216,41 @@ describe('a black hole', () => {
     }
   });
 
+  test('has a switch of its own: long calls that belong together are none', () => {
+    const policy = breaker({ blackHole: false });
+    traffic(policy, 20_000, 10, true);
+    for (let i = 0; i < 30; i++) start(policy);
+    now += 1_000;
+    start(policy)?.success();
+    start(policy)?.drop();
+    expect([policy.state, policy.snapshot().gauges.slowRate]).toEqual(['closed', 30 / 2_031]);
+    // The slow rate is another rule: it holds where nothing else is in the window.
+    const quiet = breaker({ blackHole: false });
+    for (let i = 0; i < 30; i++) start(quiet);
+    now += 1_000;
+    start(quiet);
+    expect(quiet.lastTrip?.rule).toBe('slow-call-rate');
+  });
+
+  test('is switched while calls hang, and the switch travels with no exported circuit', () => {
+    const policy = breaker({ blackHole: false });
+    traffic(policy, 20_000, 10, true);
+    for (let i = 0; i < 30; i++) start(policy);
+    now += 1_000;
+    start(policy);
+    expect(policy.state).toBe('closed');
+    const imported = breaker({ initialState: policy.toJSON() });
+    policy.configure({ blackHole: true });
+    now += 1_000;
+    start(policy);
+    expect(policy.lastTrip?.rule).toBe('black-hole');
+    // Another process has its own options, and none of these calls.
+    for (let i = 0; i < 20; i++) start(imported);
+    now += 1_000;
+    start(imported);
+    expect(imported.lastTrip?.rule).toBe('black-hole');
+  });
+
   test('counts anew after slowCallDuration was configured', () => {
     const policy = breaker({ minimumCalls: 3 });
     for (let i = 0; i < 50; i++) start(policy)?.success();

@@ -131,6 +131,82 @@ describe('a stall of this process', () => {
   });
 });
 
+describe('the lease of a probe', () => {
+  const probing = (options: CircuitBreakerOptions): Permit => {
+    const policy = circuitBreaker({
+      failureThreshold: 1,
+      resetTimeout: 300,
+      halfOpen: { permittedCalls: 1 },
+      ...options,
+    });
+    breaker = policy;
+    admitted(policy).failure(sick());
+    idle(300);
+    return admitted(policy);
+  };
+  let breaker: CircuitBreaker;
+
+  test('is longer by what this process stood still, and by no more', () => {
+    for (const [stalls, states] of [
+      [true, ['half-open', 'half-open', 'open']],
+      [false, ['open', 'open', 'open']],
+    ] as const) {
+      probing({ stalls });
+      const seen: string[] = [];
+      loop.work(400);
+      const look = (): void => {
+        breaker.tryAcquire();
+        seen.push(breaker.state);
+      };
+      look();
+      loop.turn();
+      if (stalls) expect(breaker.retryAfterMs).toBe(280);
+      idle(270);
+      look();
+      idle(20);
+      look();
+      expect(seen).toEqual(states);
+    }
+  });
+
+  test('that outlasted a stall is closed by the answer of its probe', () => {
+    const probe = probing({});
+    loop.work(400);
+    expect(breaker.tryAcquire().granted).toBe(false);
+    probe.success();
+    expect(breaker.state).toBe('closed');
+    expect(breaker.history.map(({ reason }) => reason)).toEqual([
+      'tripped',
+      'probing',
+      'recovered',
+    ]);
+  });
+});
+
+test('stalls that are switched off or on are neither added to calls that run nor taken off them twice', () => {
+  for (const [first, slow] of [
+    [true, 0],
+    [false, 1],
+  ] as const) {
+    const other = circuitBreaker({ slowCallDuration: 500 });
+    admitted(other);
+    loop.work(2_000);
+    loop.turn();
+    const policy = circuitBreaker({ failureThreshold: 1, slowCallDuration: 500, stalls: first });
+    const before = admitted(policy);
+    idle(100);
+    policy.configure({ stalls: !first });
+    before.success();
+    expect(policy.snapshot().counts.slow).toBe(0);
+    const during = admitted(policy);
+    loop.work(600);
+    loop.turn();
+    policy.configure({ stalls: first });
+    during.success();
+    expect(policy.snapshot().counts.slow).toBe(1 - slow);
+  }
+});
+
 test('a threshold of a few milliseconds is measured exactly', () => {
   for (const configured of [false, true]) {
     const policy = circuitBreaker({

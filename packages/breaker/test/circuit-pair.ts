@@ -55,6 +55,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
         fc.nat(3_000),
         fc.constant(1_000),
         fc.integer({ min: -9_000, max: -60 }),
+        fc.integer({ min: -1_001, max: -1 }),
       ),
     }),
   },

@@ -81,3 +81,90 @@ test('several jobs that fail after a recovery open it once (opossum 47)', async 
   expect(policy.snapshot().counts).toMatchObject({ trips: 2, late: 2 });
   expect(policy.retryAfterMs).toBe(1_000);
 });
+
+test('a rate is compared as it is, and one that is reached is enough (Finagle 45, rule 2)', async () => {
+  for (const [failures, state] of [
+    [99, 'closed'],
+    [100, 'open'],
+  ] as const) {
+    const policy = circuitBreaker({ clock: manualClock(), minimumCalls: 200 });
+    for (let i = 0; i < 200 - failures; i++) await succeed(policy);
+    for (let i = 0; i < failures; i++) await fail(policy);
+    // 0.495 is not 0.5, to how many digits ever.
+    expect([failures, policy.state]).toEqual([failures, state]);
+  }
+});
+
+test('calls that still run, or were refused, water no rate down (rule 2)', async () => {
+  const policy = circuitBreaker({ clock: manualClock(), minimumCalls: 20 });
+  const gates = Array.from({ length: 100 }, () => Promise.withResolvers<never>());
+  const calls = gates.map((gate) => policy.execute(() => gate.promise).catch(() => {}));
+  for (const [place, gate] of gates.entries()) {
+    gate.reject(sick());
+    await calls[place];
+    expect([place, policy.state]).toEqual([place, place < 19 ? 'closed' : 'open']);
+  }
+  expect(policy.lastTrip?.window).toMatchObject({ calls: 20, failures: 20 });
+});
+
+test('looking moves nothing, also when the break is over or a lease has ended (rule 3)', async () => {
+  const clock = manualClock();
+  const policy = circuitBreaker({
+    failureThreshold: 1,
+    resetTimeout: 1_000,
+    halfOpen: { permittedCalls: 1 },
+    clock,
+  });
+  await fail(policy);
+  let told = 0;
+  policy.onEvent(() => (told += 1));
+  const look = (): unknown[] => [
+    policy.toJSON().state,
+    policy.history.length,
+    policy.lastTrip?.rule,
+    policy.snapshot().state,
+    policy.state,
+    policy.retryAfterMs,
+  ];
+  await clock.advance(1_000);
+  const seen = look();
+  expect(seen).toEqual(['open', 1, 'failure-threshold', 'open', 'open', 0]);
+  expect(look()).toEqual(seen);
+  expect(told).toBe(0);
+  const probe = policy.tryAcquire();
+  await clock.advance(1_000);
+  told = 0;
+  expect(look().slice(3)).toEqual(['half-open', 'half-open', 0]);
+  expect(look().slice(3)).toEqual(['half-open', 'half-open', 0]);
+  expect(told).toBe(0);
+  // Nobody has looked for the end of its lease: the probe is in time.
+  if (probe.granted) probe.success();
+  expect(policy.state).toBe('closed');
+});
+
+test('what was closed by hand does not probe later (R4 15)', async () => {
+  const clock = manualClock();
+  const policy = circuitBreaker({ failureThreshold: 1, resetTimeout: 1_000, clock });
+  await fail(policy);
+  policy.reset();
+  await clock.advance(10_000);
+  await succeed(policy);
+  expect(policy.history.map(({ to, reason }) => `${to}:${reason}`)).toEqual([
+    'open:tripped',
+    'closed:reset',
+  ]);
+});
+
+test('every rejection names the one error that opened it, and leaves it as it was (rule 13)', async () => {
+  const policy = circuitBreaker({ failureThreshold: 1, clock: manualClock() });
+  const error = sick();
+  const stack = error.stack;
+  await policy.execute(() => Promise.reject(error)).catch(() => {});
+  const refusals = await Promise.all(
+    Array.from({ length: 100 }, () => succeed(policy).catch((thrown: unknown) => thrown)),
+  );
+  expect(new Set(refusals).size).toBe(100);
+  expect(new Set(refusals.map((refusal) => (refusal as Error).cause))).toEqual(new Set([error]));
+  expect(refusals).not.toContain(error);
+  expect(error.stack).toBe(stack);
+});

@@ -182,12 +182,31 @@ test('news of a shorter break does not cut a longer one short', async () => {
   const tell = (breakMs: number): Promise<number> => {
     const trip = { rule: 'failure-rate', inequality: 'x', window: {}, failures: {} };
     const opening = { breakMs, openings: 1, trip };
-    return one.redis.publish(one.prefix, JSON.stringify({ by: 'another', name: 'db', opening }));
+    const word = { by: 'another', name: 'db', at: Date.now(), opening };
+    return one.redis.publish(one.prefix, JSON.stringify(word));
   };
   await tell(1_000);
   await tell(120_000);
   await until(() => expect(a.retryAfterMs).toBeGreaterThan(60_000));
   expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'fleet']);
+});
+
+test('an older word that comes after a newer one moves nothing', async () => {
+  const [one] = (await processes(1)) as [Process];
+  const a = one.breaker();
+  const at = Date.now();
+  const trip = { rule: 'failure-rate', inequality: 'x', window: {}, failures: {} };
+  const opening = { breakMs: 60_000, openings: 1, trip };
+  const say = (word: object): Promise<number> =>
+    one.redis.publish(one.prefix, JSON.stringify({ by: 'another', name: 'db', ...word }));
+  await say({ at, opening });
+  await say({ at: at - 1 });
+  await until(() => expect(a.state).toBe('open'));
+  await say({ at: at + 1, opening: { ...opening, breakMs: 120_000 } });
+  await until(() => expect(a.retryAfterMs).toBeGreaterThan(60_000));
+  await say({ at: at + 1 });
+  await until(() => expect(a.state).toBe('closed'));
+  expect(a.history.map(({ to }) => to)).toEqual(['open', 'open', 'closed']);
 });
 
 test('what a server says late, to be left alone for longer, all know', async () => {

@@ -42,6 +42,10 @@ class Worker implements AsyncDisposable {
     return answer;
   }
 
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process.kill(name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const exit = once(this.#process, 'exit');
@@ -94,6 +98,26 @@ test('a process that starts later learns what is open, for the rest of the time'
   await using late = new Worker(server.url, 60_000);
   await connected(late);
   await until(() => expect(last(late)?.to).toBe('open'));
+});
+
+test('a process that was frozen hears of nothing that is over by then', async () => {
+  await using server = await startRedis();
+  await using first = new Worker(server.url, 60_000);
+  await using second = new Worker(server.url, 60_000);
+  await connected(first);
+  await connected(second);
+  second.signal('SIGSTOP');
+  await first.ask('fail');
+  await first.ask('fail');
+  const openedAt = last(first)?.at ?? Infinity;
+  // Longer than the deadline.
+  await until(() => expect(Date.now() - openedAt).toBeGreaterThan(300));
+  await first.ask('reset');
+  second.signal('SIGCONT');
+  await first.ask('fail');
+  await first.ask('fail');
+  await until(() => expect(last(second)?.to).toBe('open'));
+  expect(second.news).toHaveLength(1);
 });
 
 test('Redis killed: both go on alone, and together again when it is back', async () => {
@@ -150,17 +174,19 @@ test('what is no message of a fleet is not heard', async () => {
     openings: 1,
     trip: { inequality: '', window: {}, failures: {} },
   };
+  const at = Date.now();
   const nonsense = [
     'no json',
     'null',
     '[]',
     JSON.stringify({ by: 'me' }),
-    JSON.stringify({ by: 'me', name: 'x', opening: { ...opening, breakMs: 'long' } }),
-    JSON.stringify({ by: 'me', name: 'y', opening }),
+    JSON.stringify({ by: 'me', name: 'x', opening }),
+    JSON.stringify({ by: 'me', name: 'x', at, opening: { ...opening, breakMs: 'long' } }),
+    JSON.stringify({ by: 'me', name: 'y', at, opening }),
   ];
   for (const text of nonsense) await redis.publish('p', text);
   expect(policy.state).toBe('closed');
-  await redis.publish('p', JSON.stringify({ by: 'me', name: 'x', opening }));
+  await redis.publish('p', JSON.stringify({ by: 'me', name: 'x', at: Date.now(), opening }));
   await until(() => expect(policy.state).toBe('open'));
   redis.disconnect();
 });

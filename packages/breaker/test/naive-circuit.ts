@@ -42,6 +42,9 @@ export class NaiveCircuit {
   #now = 0;
   #exact = 0;
   #coarse = 0;
+  /** What the clock shows, and the highest that it has shown since it was set back. */
+  #shown = 0;
+  #highest = 0;
   #tick = { at: -Infinity, epoch: 0 };
   #state: 'closed' | 'open' | 'half-open' = 'closed';
   #epoch = 0;
@@ -79,9 +82,12 @@ export class NaiveCircuit {
     this.#now = now;
   }
 
-  /** A step back takes no time. */
+  /** A step back takes no time; after one of up to a second, neither does the way back up. */
   clockStep(ms: number): void {
-    this.work(Math.max(0, ms));
+    this.#shown += ms;
+    const forth = this.#shown - this.#highest;
+    if (forth > 0 || forth < -1_000) this.#highest = this.#shown;
+    this.work(Math.max(0, forth));
     this.turn();
     this.#seeExact();
   }

@@ -624,3 +624,22 @@ test('a clock that is set back or forth changes no break (55)', async () => {
   now += 1;
   await expect(succeed(policy)).resolves.toBe('ok');
 });
+
+test('a clock that jitters ages nothing faster: time stands still until it has caught up', async () => {
+  let now = 0;
+  const policy = breaker({
+    clock: { now: () => now, wall: () => now, setTimeout: clock.setTimeout },
+  });
+  await trip(policy);
+  const until = 999;
+  for (let ms = 0; ms <= until; ms += 1) {
+    for (const jitterMs of [0, 5, 300]) {
+      now = ms - jitterMs;
+      policy.toJSON();
+    }
+  }
+  now = until;
+  await expect(succeed(policy)).rejects.toMatchObject({ retryAfterMs: 1 });
+  now = 1_000;
+  await expect(succeed(policy)).resolves.toBe('ok');
+});

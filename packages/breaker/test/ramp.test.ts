@@ -103,6 +103,39 @@ describe('a ramp', () => {
     expect(attempts).toEqual([0, 1, 0]);
   });
 
+  test('is over by time: its rule holds no outcome of later against the circuit, though no call came since', async () => {
+    const attempts: number[] = [];
+    const policy = await ramping({
+      failureThreshold: 5,
+      failureRateThreshold: 0.9,
+      minimumCalls: 2,
+      resetTimeout: ({ attempt }) => {
+        attempts.push(attempt);
+        return 1_000;
+      },
+    });
+    const permits = [1, 2, 3].map(() => policy.tryAcquire());
+    await clock.advance(1_000);
+    const [first, second, third] = permits;
+    if (first?.granted) first.success();
+    if (second?.granted) second.failure(sick());
+    expect(policy.state).toBe('closed');
+    if (third?.granted) third.failure(sick());
+    expect(policy.state).toBe('closed');
+
+    const exported = await ramping();
+    await clock.advance(999);
+    expect(exported.toJSON().openings).toBe(1);
+    await clock.advance(1);
+    expect(exported.toJSON().openings).toBe(0);
+
+    const asked = await ramping({ openOn: ({ ok }) => (ok ? undefined : 700) });
+    const late = asked.tryAcquire();
+    await clock.advance(1_000);
+    if (late.granted) late.failure(sick());
+    expect(asked.history.at(-1)?.reason).toBe('tripped');
+  });
+
   test('that is over has no rule any more, also for calls that came while it lasted', async () => {
     const policy = await ramping();
     policy.configure({ failureThreshold: 5 });

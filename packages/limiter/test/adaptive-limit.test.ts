@@ -1,4 +1,11 @@
-import { BrokenCircuitError, LimitRejectedError, TimeoutError, compose } from '@fournines/core';
+import {
+  BrokenCircuitError,
+  LimitRejectedError,
+  type Permit,
+  TimeoutError,
+  compose,
+  systemClock,
+} from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { timeout } from '@fournines/timeout';
 import { describe, expect, it } from 'vitest';
@@ -196,6 +203,33 @@ describe('adaptiveLimit', () => {
     }
     expect(policy.snapshot().gauges).toEqual({ limit: 10, inFlight: 0, queued: 0 });
   });
+
+  it.each([0, -3_600_000])(
+    'keeps a limit where calls take no time by its clock (step %d ms)',
+    (stepMs) => {
+      let now = 1e7;
+      const clock = { now: () => now, wall: () => now, setTimeout: systemClock.setTimeout };
+      const policy = adaptiveLimit({ algorithm: 'gradient', initial: 20, min: 5, max: 100, clock });
+      /** Calls at the same time, while the clock goes on so far, or is set back. */
+      const calls = (settle: (permit: Permit) => void, during = stepMs): void => {
+        const permits = Array.from({ length: 100 }, () => policy.tryAcquire());
+        now += during;
+        for (const permit of permits) if (permit.granted) settle(permit);
+        now += 300 - during;
+      };
+      for (let i = 0; i < 20; i++) calls((permit) => permit.success());
+      calls((permit) => permit.failure({ status: 503 }));
+      for (let i = 0; i < 100; i++) {
+        calls((permit) => permit.success());
+        expect(limitOf(policy)).toBeGreaterThanOrEqual(5);
+      }
+      expect(limitOf(policy)).toBeLessThanOrEqual(100);
+      // It still learns: calls that begin to take long by the same clock lower it.
+      const before = limitOf(policy);
+      for (let i = 0; i < 3; i++) calls((permit) => permit.success(), 50);
+      expect(limitOf(policy)).toBeLessThan(before);
+    },
+  );
 
   it.each([
     [

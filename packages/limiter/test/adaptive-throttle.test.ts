@@ -26,7 +26,7 @@ async function meet(policy: AdaptiveThrottle, accepted: number, refused: number)
 const rateOf = (policy: AdaptiveThrottle): number => policy.snapshot().gauges.rejectionRate;
 
 describe('adaptiveThrottle', () => {
-  it('refuses nothing before there was a request, nor while accepts keep up', async () => {
+  it('refuses nothing before there was a request, nor while accepts keep up (failsafe 49)', async () => {
     const { policy } = make({ minPerSecond: 0 });
     expect(rateOf(policy)).toBe(0);
     await meet(policy, 50, 50);
@@ -41,7 +41,7 @@ describe('adaptiveThrottle', () => {
     expect(policy.snapshot().status).toBe('degraded');
   });
 
-  it('refuses at most maxRejection', async () => {
+  it('refuses at most maxRejection (failsafe 49)', async () => {
     const { policy } = make({ minPerSecond: 0 });
     await meet(policy, 0, 500);
     expect(rateOf(policy)).toBe(0.9);
@@ -50,7 +50,7 @@ describe('adaptiveThrottle', () => {
     expect(rateOf(strict.policy)).toBe(0.5);
   });
 
-  it('never refuses below the request rate that is asked for', async () => {
+  it('never refuses below the request rate that is asked for (failsafe 49)', async () => {
     const { policy, clock } = make({ window: 10_000, minPerSecond: 5 });
     await meet(policy, 0, 49);
     expect(rateOf(policy)).toBe(0);

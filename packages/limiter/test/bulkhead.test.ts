@@ -97,7 +97,7 @@ describe('bulkhead', () => {
     expect(order).toEqual(['high', 'plain', 'not a rank', 'low']);
   });
 
-  it('lets a call that is aborted leave the queue at once, by the reason itself', async () => {
+  it('lets a call that is aborted leave the queue at once, by the reason itself (failsafe 50)', async () => {
     const policy = bulkhead({ maxConcurrent: 1, maxQueue: 5 });
     const running = gate();
     const first = policy.execute(() => running.promise);
@@ -201,7 +201,7 @@ describe('bulkhead', () => {
     expect(await second).toBe('late but started');
   });
 
-  it('resize up starts those who wait, in order; resize down blocks until enough have ended', async () => {
+  it('resize up starts those who wait, in order; resize down blocks until enough have ended (failsafe 50)', async () => {
     const policy = bulkhead({ maxConcurrent: 1, maxQueue: 10 });
     const changes: unknown[] = [];
     using _ = policy.onLimitChange(({ from, to }) => changes.push([from, to]));

@@ -95,6 +95,28 @@ describe('rateLimit', () => {
     expect(await policy.execute(() => 4)).toBe(4);
   });
 
+  it('a clock that jitters mints no credit, and whoever waits by it as told is admitted', async () => {
+    let now = 0;
+    const clock: Clock = { now: () => now, wall: () => now, setTimeout: systemClock.setTimeout };
+    for (const jitterMs of [0, 1, 900]) {
+      now = 10_000;
+      const policy = rateLimit({ limit: 5, interval: 1_000, burst: 5, clock });
+      let admitted = 0;
+      // Four seconds: 5 at once, and 5 in each second.
+      for (let ms = 0; ms < 4_000; ms += 2) {
+        for (const offset of [0, jitterMs]) {
+          now = 10_000 + ms - offset;
+          if (policy.tryAcquire().granted) admitted += 1;
+        }
+      }
+      expect([jitterMs, admitted]).toEqual([jitterMs, 24]);
+      const answer = policy.tryAcquire();
+      expect(answer.granted).toBe(false);
+      if (!answer.granted) now += answer.retryAfterMs ?? 0;
+      expect(policy.tryAcquire().granted).toBe(true);
+    }
+  });
+
   it('a clock that jitters mints no credit', async () => {
     let now = 10_000;
     const clock: Clock = { now: () => now, wall: () => now, setTimeout: systemClock.setTimeout };

@@ -67,6 +67,11 @@ export class Circuit {
   /** Whether a rule holds, and the group keeps it closed. */
   isWithheld = false;
 
+  /** When it last moved, or, where it was moved by news, when that happened. */
+  #movedAt = -Infinity;
+  /** When that happened by which it is being moved. */
+  #happenedAt: number | undefined;
+
   readonly #entrance: Entrance;
   readonly #outcomes: Outcomes;
 
@@ -85,8 +90,9 @@ export class Circuit {
     if (parts.fleet !== undefined) {
       this.fleet = new FleetLink(parts.fleet, {
         name: parts.home?.fleetName ?? parts.name,
-        openedElsewhere: (opening) => this.#openedElsewhere(opening),
-        closedElsewhere: () => this.#closedElsewhere(),
+        openedElsewhere: (opening, ageMs) =>
+          this.#hear(ageMs, () => this.#openedElsewhere(opening)),
+        closedElsewhere: (ageMs) => this.#hear(ageMs, () => this.#closedElsewhere()),
       });
     }
   }
@@ -114,7 +120,8 @@ export class Circuit {
 
   /** Whether nothing would be lost with it but a quiet window. */
   get isIdle(): boolean {
-    return this.state === 'closed' && this.inFlight === 0 && this.ramp === undefined;
+    if (this.state !== 'closed' || this.inFlight > 0) return false;
+    return this.ramp === undefined || this.ramp.isOver(this.time.peek());
   }
 
   /** What the rules would look at now. */
@@ -209,6 +216,7 @@ export class Circuit {
   /** Stays open for longer than it was to, in the other processes too. */
   prolong(ms: number): void {
     this.stayOpen(ms);
+    this.#movedAt = this.openedAt;
     const trip = this.lastTrip;
     if (trip !== undefined) this.fleet?.opened({ breakMs: ms, openings: this.openings, trip });
   }
@@ -222,9 +230,25 @@ export class Circuit {
     return this.phase !== 'closed' || this.parts.home?.mayOpen() !== false;
   }
 
+  /** What happened before the circuit last moved is no news, however late it comes. */
+  #hear(ageMs: number, move: () => void): void {
+    const happenedAt = this.time.exact() - ageMs;
+    if (happenedAt < this.#movedAt) return;
+    this.#happenedAt = happenedAt;
+    move();
+    // It has not moved, or its listeners have moved it on.
+    if (this.#happenedAt !== undefined) this.#movedAt = happenedAt;
+    this.#happenedAt = undefined;
+  }
+
   #openedElsewhere({ breakMs, openings, trip }: FleetOpening): void {
     if (this.isolation.isActive) return;
-    if (this.phase === 'open' && this.retryAfterMs >= breakMs) return;
+    if (this.phase === 'open') {
+      const remaining = this.retryAfterMs;
+      // Those that trip together mean the same break, which each began a little earlier or later.
+      const tolerated = remaining > 0 ? (this.fleet?.deadline ?? 0) : 0;
+      if (remaining + tolerated >= breakMs) return;
+    }
     const line = `another process opened it: ${trip.inequality}`;
     const report: TripReport = { ...trip, rule: 'fleet', inequality: line };
     if (this.#mayOpen()) this.#openFor(breakMs, openings, report, 'fleet');
@@ -266,6 +290,11 @@ export class Circuit {
     this.begin('closed');
   }
 
+  /** Traffic is let through by call, but a ramp is over by time: whoever goes by it looks here first. */
+  passRamp(): void {
+    if (this.ramp?.isOver(this.time.exact()) === true) this.endRamp();
+  }
+
   /** All traffic is back: it has recovered. */
   endRamp(): void {
     if (this.ramp === undefined) return;
@@ -283,6 +312,8 @@ export class Circuit {
     this.phase = phase;
     this.isWithheld = false;
     this.generation += 1;
+    this.#movedAt = this.#happenedAt ?? this.time.exact();
+    this.#happenedAt = undefined;
     this.probes = undefined;
     this.#entrance.refusals.last = undefined;
     this.fleet?.begin(phase);

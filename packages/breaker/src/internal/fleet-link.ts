@@ -34,6 +34,11 @@ export class FleetLink {
     this.#seat = fleet.join(member);
   }
 
+  /** How old news may be that is still fresh, in milliseconds. */
+  get deadline(): number {
+    return this.#seat.deadline;
+  }
+
   /** When to come back for one that may not probe, in milliseconds. */
   get retryAfterMs(): number {
     const wait = this.#waitUntil - this.#seat.now();

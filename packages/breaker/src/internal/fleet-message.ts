@@ -6,6 +6,8 @@ export interface FleetMessage {
   readonly by: string;
   /** Which breaker. */
   readonly name: string;
+  /** When, in milliseconds by Redis' clock. */
+  readonly at: number;
   readonly opening?: FleetOpening;
 }
 
@@ -13,11 +15,11 @@ export interface FleetMessage {
 const FOR_GOOD = null;
 
 /** What goes over the wire. An error stays in its process: it may hold anything. */
-export function messageText(by: string, name: string, opening: FleetOpening | undefined): string {
-  if (opening === undefined) return JSON.stringify({ by, name });
+export function messageText({ by, name, at, opening }: FleetMessage): string {
+  if (opening === undefined) return JSON.stringify({ by, name, at });
   const { error: _error, ...trip } = opening.trip;
   const breakMs = opening.breakMs === Infinity ? FOR_GOOD : opening.breakMs;
-  return JSON.stringify({ by, name, opening: { ...opening, breakMs, trip } });
+  return JSON.stringify({ by, name, at, opening: { ...opening, breakMs, trip } });
 }
 
 /** Reads what came over the wire; undefined for anything that is no such message. */
@@ -28,13 +30,14 @@ export function parseMessage(text: string): FleetMessage | undefined {
   } catch {
     return undefined;
   }
-  const { by, name, opening } = (value ?? {}) as Partial<FleetMessage>;
-  if (typeof by !== 'string' || typeof name !== 'string') return undefined;
-  if (opening === undefined) return { by, name };
+  const { by, name, at, opening } = (value ?? {}) as Partial<FleetMessage>;
+  if (typeof by !== 'string' || typeof name !== 'string' || typeof at !== 'number')
+    return undefined;
+  if (opening === undefined) return { by, name, at };
   if (typeof opening !== 'object' || opening === null) return undefined;
   const { breakMs } = opening as { readonly breakMs: unknown };
   const read = { ...opening, breakMs: breakMs === FOR_GOOD ? Infinity : breakMs };
-  return isOpening(read) ? { by, name, opening: read } : undefined;
+  return isOpening(read) ? { by, name, at, opening: read } : undefined;
 }
 
 function isOpening(value: unknown): value is FleetOpening {

@@ -45,13 +45,14 @@ export class Operator {
     circuit.settings = settings;
     circuit.time.isExact = isShort(settings.slowCallDuration);
     if (settings.ramp === 0) circuit.endRamp();
-    circuit.stalls = new Stalls(circuit, circuit.parts.clock, settings.stalls);
+    circuit.stalls = new Stalls(circuit, circuit.parts.clock, settings.stalls, circuit.stalls);
     circuit.period.configure(former, settings, circuit.time.exact());
   }
 
   export(): ExportedCircuit {
     const circuit = this.#circuit;
     const now = circuit.time.exact();
+    circuit.passRamp();
     const wall = circuit.parts.clock.wall();
     const isClosed = circuit.phase === 'closed';
     const remaining = circuit.phase === 'open' ? circuit.openedAt + circuit.breakMs - now : 0;

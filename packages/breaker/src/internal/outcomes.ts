@@ -191,7 +191,7 @@ export class Outcomes {
 
   #judge(exemplar?: unknown, pauseMs?: number): void {
     const circuit = this.#circuit;
-    if (circuit.ramp?.isOver(circuit.time.coarse()) === true) circuit.endRamp();
+    circuit.passRamp();
     const { numbers } = circuit.period;
     const rule = brokenRule(circuit.settings, numbers, circuit.ramp !== undefined);
     if (rule !== undefined) circuit.open(rule, numbers, exemplar, pauseMs);
@@ -202,6 +202,7 @@ export class Outcomes {
   #pause(admission: Admission, ms: number, error: unknown): void {
     const circuit = this.#circuit;
     if (admission.generation === circuit.generation) {
+      circuit.passRamp();
       circuit.open('open-on', circuit.numbers, error, ms);
     } else if (circuit.phase === 'open' && circuit.retryAfterMs < ms) {
       circuit.prolong(ms);

@@ -4,10 +4,7 @@
  */
 const ROUNDING_MS = 1e-6;
 
-/**
- * Only an injected clock goes back. Up to so far it jitters, and time stands still until it has
- * caught up; further, it was set back, and time goes on from there.
- */
+/** A clock that goes back by no more than this jitters: the way back up is no time that passed. */
 const JITTER_MS = 1_000;
 
 /**
@@ -29,24 +26,34 @@ export class Gcra {
   /** What has been used up stays used up, as so many calls, though never more than there are at once. */
   configure(limit: number, interval: number, burst: number, now: number): void {
     const stepMs = interval / limit;
-    if (this.#fullAt > now) {
-      const used = Math.min(burst, (this.#fullAt - now) / this.#stepMs);
-      this.#fullAt = now + used * stepMs;
+    const time = this.#timeAt(now);
+    if (this.#fullAt > time) {
+      const used = Math.min(burst, (this.#fullAt - time) / this.#stepMs);
+      this.#fullAt = time + used * stepMs;
     }
     this.#stepMs = stepMs;
     this.#slackMs = this.#stepMs * (burst - 1);
   }
 
   /** Takes one; returns 0, or how many milliseconds it is too early. */
-  take(reading: number): number {
-    const behind = this.#latest - reading;
-    // What was used up is as long ago as it was.
-    if (behind > JITTER_MS) this.#fullAt -= behind;
-    const now = behind > 0 && behind <= JITTER_MS ? this.#latest : reading;
-    this.#latest = now;
-    const fullAt = Math.max(now, this.#fullAt);
-    if (fullAt - this.#slackMs - now > ROUNDING_MS) return fullAt - this.#slackMs - reading;
+  take(now: number): number {
+    const time = this.#timeAt(now);
+    const fullAt = Math.max(time, this.#fullAt);
+    // As seen from `now`: who comes by a clock that is behind has to wait for that as well.
+    if (fullAt - this.#slackMs - time > ROUNDING_MS) return fullAt - this.#slackMs - now;
     this.#fullAt = fullAt + this.#stepMs;
     return 0;
+  }
+
+  /**
+   * Only an injected clock goes back. A little: the time stands still until the clock has caught
+   * up. Further: the clock was set back, and what was used up is as long ago as it was.
+   */
+  #timeAt(now: number): number {
+    const back = this.#latest - now;
+    if (back > 0 && back <= JITTER_MS) return this.#latest;
+    if (back > JITTER_MS) this.#fullAt -= back;
+    this.#latest = now;
+    return now;
   }
 }

@@ -11,6 +11,11 @@ const TOLERANCE = 1.15;
 const SMOOTHING = 0.5;
 /** Within this share, two medians of {@link WINDOW} durations count as equal. */
 const NOISE = 0.12;
+/**
+ * A shorter call took this long: a clock that only knows whole milliseconds, or that was set back
+ * meanwhile, says that it took no time or less, and nothing can be measured against that.
+ */
+const SHORTEST_MS = 0.01;
 const PROBE_EVERY_MS = 30_000;
 /** A probe may take one fiftieth of the time. */
 const PROBE_SHARE = 50;
@@ -93,7 +98,7 @@ export class Gradient implements Concurrency {
     if (Number.isNaN(durationMs) || number <= this.#decidedAt) return;
     if (this.#count === 0) this.#openedAt = now;
     if (inFlight > this.#peak) this.#peak = inFlight;
-    this.#durations[this.#count] = durationMs;
+    this.#durations[this.#count] = Math.max(SHORTEST_MS, durationMs);
     this.#count += 1;
     const isFull = this.#count === WINDOW;
     if (!isFull && (this.#count < FEWEST || now - this.#openedAt < LONGEST_MS)) return;
