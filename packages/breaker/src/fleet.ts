@@ -160,7 +160,7 @@ class RedisFleet implements Fleet {
   join(member: FleetMember): FleetSeat {
     const namesakes = this.#members.get(member.name) ?? new Set<FleetMember>();
     this.#members.set(member.name, namesakes.add(member));
-    void this.#catchUp(member);
+    void this.#catchUp(member, true);
     this.#joined += 1;
     const seat = new Seat(
       {
@@ -211,11 +211,11 @@ class RedisFleet implements Fleet {
     await Promise.all(members.map((member) => this.#catchUp(member)));
   }
 
-  /** What stands in the key is the truth, whatever was heard or missed. */
-  async #catchUp(member: FleetMember): Promise<void> {
+  /** What stands in the key is the truth, whatever was heard or missed; to who joins, a namesake's word too. */
+  async #catchUp(member: FleetMember, joins = false): Promise<void> {
     try {
       const message = await this.#news.read(member.name);
-      if (message?.opening === undefined) return;
+      if (message === undefined || (message.by === this.#id && !joins)) return;
       const age = await this.#news.age(message);
       if (!this.#isClosed) this.#inform(member, message, age);
     } catch (error) {

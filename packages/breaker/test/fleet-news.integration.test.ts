@@ -281,3 +281,73 @@ test('breakers of one name are one in one process too', async () => {
   await until(() => expect(b.state).toBe('closed'));
   expect(a.history.map(({ reason }) => reason)).toEqual(['tripped', 'fleet']);
 });
+
+test('a listener that closes it again as it opens leaves all closed', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const a = one.breaker({ resetTimeout: 60_000 });
+  const b = two.breaker();
+  a.onStateChange(({ to }) => {
+    if (to === 'open') a.reset();
+  });
+  await fail(a);
+  expect(a.state).toBe('closed');
+  await until(() => expect(b.history.map(({ to }) => to).at(-1)).toBe('closed'));
+  await one.redis.ping();
+  await two.redis.ping();
+  expect(b.state).toBe('closed');
+});
+
+test('a shadow tells nobody, and hears', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const shadow = one.breaker({ enforcement: 0 });
+  const witness = one.breaker({ name: 'witness' });
+  const enforced = two.breaker();
+  const other = two.breaker({ name: 'witness' });
+  await fail(shadow);
+  shadow.reset();
+  await fail(shadow);
+  expect(shadow.state).toBe('open');
+  await fail(witness);
+  await until(() => expect(other.state).toBe('open'));
+  expect(enforced.history).toEqual([]);
+  shadow.reset();
+  await fail(enforced);
+  await until(() => expect(shadow.state).toBe('open'));
+});
+
+test('where Redis may not write, news travel all the same', async () => {
+  await using server = await startRedis();
+  const [one, two] = (await processesOn(server, 2)) as [Process, Process];
+  const a = one.breaker();
+  const b = two.breaker();
+  await one.redis.ping();
+  await one.redis.config('SET', 'maxmemory', '1');
+  await expect(one.redis.set('any', 'x')).rejects.toThrow('OOM');
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  a.reset();
+  await until(() => expect(b.state).toBe('closed'));
+});
+
+test('who was away when it closed learns so when it is back', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  const a = one.breaker({ resetTimeout: 60_000 });
+  const b = two.breaker();
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  // Nobody listens at the moment at which it closes.
+  await two.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  a.reset();
+  await until(() => expect(b.state).toBe('closed'));
+});
+
+test('a namesake that joins later on the same fleet learns what is open', async () => {
+  const [one] = (await processes(1)) as [Process];
+  const a = one.breaker({ resetTimeout: 60_000 });
+  await fail(a);
+  await until(async () => expect(await one.redis.exists(`${one.prefix}:state:db`)).toBe(1));
+  const late = one.breaker();
+  await until(() => expect(late.state).toBe('open'));
+  a.reset();
+  expect(late.state).toBe('closed');
+});

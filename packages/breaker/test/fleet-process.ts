@@ -41,6 +41,7 @@ export class Process {
   constructor(prefix: string, redis: RedisServer | undefined) {
     this.prefix = prefix;
     this.redis = new Redis(redis?.url ?? '');
+    this.redis.on('error', () => {});
     this.fleet = fleet(this.redis, { prefix, clock: this.clock });
     open.push({ [Symbol.dispose]: () => this.redis.disconnect() });
     open.push({ [Symbol.dispose]: () => void this.fleet.close() });

@@ -154,6 +154,11 @@ export class Circuit {
     return this.#outcomes.abandon(admission, reason, neverStarted);
   }
 
+  /** Whom to tell: a shadow says nothing, because others would carry out what it only watches. */
+  get told(): FleetLink | undefined {
+    return this.settings.enforcement > 0 ? this.fleet : undefined;
+  }
+
   leaveFleet(): void {
     this.fleet?.leave();
   }
@@ -183,7 +188,6 @@ export class Circuit {
     const isReopening = this.probes !== undefined || this.ramp !== undefined;
     const breakMs = ms ?? breakDuration(this.settings.resetTimeout, { attempt, trip });
     this.#openFor(breakMs, attempt + 1, trip, isReopening ? 'reopened' : 'tripped');
-    this.fleet?.opened({ breakMs, openings: attempt + 1, trip });
   }
 
   /** Once for as long as rules hold: the calls that go on failing are no news. */
@@ -205,6 +209,8 @@ export class Circuit {
     this.counts.trips += 1;
     this.stayOpen(breakMs);
     this.begin('open');
+    // First: a listener may close it again, which the others hear of after this.
+    if (reason !== 'fleet') this.told?.opened({ breakMs, openings, trip });
     this.announce(former, reason, { error: trip.error, trip, breakDurationMs: breakMs });
   }
 
@@ -218,7 +224,7 @@ export class Circuit {
     this.stayOpen(ms);
     this.#movedAt = this.openedAt;
     const trip = this.lastTrip;
-    if (trip !== undefined) this.fleet?.opened({ breakMs: ms, openings: this.openings, trip });
+    if (trip !== undefined) this.told?.opened({ breakMs: ms, openings: this.openings, trip });
   }
 
   /** Another process probes. The break is as long as it was: a probe's lease is taken from it. */

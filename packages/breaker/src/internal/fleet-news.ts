@@ -16,7 +16,8 @@ return string.format('%.0f', now)
 /**
  * Keeps the word under the key, and publishes it. A word that was on its way for too long is given
  * back (0), and none takes back what is newer: a closing is kept for a while too, so that no
- * opening of before can come after it. Arguments: channel, word, when it happened, the last moment
+ * opening of before can come after it. Where nothing may be written (no memory, no disk), it is
+ * published all the same. Arguments: channel, word, when it happened, the last moment
  * at which it may be said, how long a break is (or a closing is kept), whether it is a closing; times by Redis' clock.
  */
 const TELL = `${NOW}
@@ -30,7 +31,7 @@ if saved then
 end
 local left = tonumber(ARGV[5])
 if not isClosing then left = math.max(1, left + tonumber(ARGV[3]) - now) end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', math.ceil(left)))
+redis.pcall('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', math.ceil(left)))
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `;
@@ -109,13 +110,13 @@ export class FleetNews {
     }
   }
 
-  /** The last word of another process that still holds, with the time that it holds for. */
+  /** The last word that still holds, with the time that it holds for. */
   async read(name: string): Promise<FleetMessage | undefined> {
-    const { redis, by, keyOf } = this.#parts;
+    const { redis, keyOf } = this.#parts;
     const key = keyOf(name);
     const [text, remaining] = await Promise.all([redis.get(key), redis.pttl(key)]);
     const message = text === null ? undefined : parseMessage(text);
-    if (message === undefined || message.by === by || remaining <= 0) return undefined;
+    if (message === undefined || remaining <= 0) return undefined;
     if (message.opening === undefined || message.opening.breakMs === Infinity) return message;
     return { ...message, opening: { ...message.opening, breakMs: remaining } };
   }

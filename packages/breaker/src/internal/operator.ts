@@ -34,8 +34,8 @@ export class Operator {
     const former = circuit.state;
     circuit.isolation.end();
     circuit.close(0);
+    circuit.told?.closed();
     if (former !== 'closed') circuit.announce(former, 'reset');
-    circuit.fleet?.closed();
   }
 
   /** Takes new settings; the state stays, and so does what the window holds where its kind is the same. */

@@ -96,8 +96,8 @@ export class Outcomes {
     if (decision === 'reopen') circuit.open('half-open', probes.numbers, exemplar, pauseMs);
     if (decision !== 'close' || pauseMs !== undefined) return;
     circuit.close(circuit.settings.ramp);
+    circuit.told?.closed();
     circuit.announce('half-open', 'recovered');
-    circuit.fleet?.closed();
   }
 
   #isJudged(admission: Admission): boolean {
