@@ -10,6 +10,7 @@ import { checkBoolean, checkFunction, disposeResult, nextName } from '@fournines
 import type { AnyFetch, ResilientInit, ResilientStreamInit } from './any-fetch.ts';
 import { fetchPolicies } from './internal/fetch-policies.ts';
 import { type OutgoingInit, OutgoingRequest, type Send } from './internal/outgoing-request.ts';
+import { plainInit } from './internal/plain-init.ts';
 import { type ResilientFetchOptions, checkFetchOptions, isObject } from './options.ts';
 
 /** A fetch with policies around it, and a component that can be watched. */
@@ -77,8 +78,8 @@ export function resilientFetch<F extends AnyFetch>(
       ? globalThis.fetch(input as string, init)
       : fetch(input, init)) as Promise<Response>;
 
-  const prepare = (input: unknown, init: InitLike): OutgoingRequest => {
-    const { idempotent = rules.idempotent, ...own } = init;
+  const prepare = (input: unknown, init: InitLike | null | undefined): OutgoingRequest => {
+    const { idempotent = rules.idempotent, ...own } = plainInit(init);
     // A string would be taken for yes: what is repeated by mistake does harm.
     if (idempotent !== undefined) checkBoolean('resilientFetch: init.idempotent', idempotent);
     const { deadlineHeader } = rules;
@@ -90,7 +91,7 @@ export function resilientFetch<F extends AnyFetch>(
   };
 
   const call = async (input: unknown, init?: InitLike | null): Promise<Response> => {
-    const request = prepare(input, init ?? {});
+    const request = prepare(input, init);
     const chain = request.isOneShot ? once : policy;
     try {
       const response = await chain.execute(
@@ -114,7 +115,7 @@ export function resilientFetch<F extends AnyFetch>(
     reader: (response: Response) => PromiseLike<T> | T,
   ): Promise<T> => {
     checkFunction('resilientFetch: reader', reader);
-    const request = prepare(input, init ?? {});
+    const request = prepare(input, init);
     const attempt = async (context: CallContext): Promise<T> => {
       const response = await request.send(send, context);
       try {
@@ -132,7 +133,7 @@ export function resilientFetch<F extends AnyFetch>(
   };
 
   const streamed = (input: unknown, init?: StreamInitLike): AsyncIterable<Uint8Array> => {
-    const { idle, ...own } = init ?? {};
+    const { idle, ...own } = plainInit(init);
     const request = prepare(input, own);
     const open = async (context: CallContext): Promise<AsyncIterable<Uint8Array>> => {
       try {

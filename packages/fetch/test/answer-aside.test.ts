@@ -1,3 +1,4 @@
+import type { Clock } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { exponential, retryInfo } from '@fournines/retry';
 import { describe, expect, test, vi } from 'vitest';
@@ -98,5 +99,57 @@ describe('when the breaker opens before the next attempt, the origin’s last an
     expect(error).toMatchObject({ code: 'ECIRCUITOPEN' });
     // What it said is told all the same.
     expect(retryInfo(error)?.errors[0]).toMatchObject({ name: 'HttpError', status: 503 });
+  });
+});
+
+describe('when the wait took longer than it should, so that no time is left for another attempt', () => {
+  /** A clock whose timers fire when the test says: late, as after a busy turn of the event loop. */
+  function lateClock() {
+    let now = 0;
+    const timers = new Set<{ readonly at: number; readonly fn: () => void }>();
+    const clock: Clock = {
+      now: () => now,
+      wall: () => now,
+      setTimeout(fn, ms) {
+        const timer = { at: now + ms, fn };
+        timers.add(timer);
+        return { cancel: () => void timers.delete(timer), ref() {}, unref() {} };
+      },
+    };
+    const fireAt = (moment: number): void => {
+      now = moment;
+      for (const timer of [...timers].toSorted((a, b) => a.at - b.at)) {
+        if (timer.at <= now && timers.delete(timer)) timer.fn();
+      }
+    };
+    return { clock, fireAt };
+  }
+
+  test.each([
+    ['is returned with its body', 'back at nine', 'back at nine'],
+    ['is an HttpError where its body could not be kept', 'x'.repeat(100_000), 'HttpError'],
+  ])('the origin’s last answer %s', async (_title, body, expected) => {
+    await using server = await sick(body);
+    const { clock, fireAt } = lateClock();
+    const get = resilientFetch(undefined, {
+      clock,
+      timeout: 300,
+      breaker: false,
+      retry: { backoff: exponential({ initial: 100, jitter: 'none' }) },
+    });
+    const [, policy] = [...get.parts()] as unknown as { onRetry(fn: () => void): void }[];
+    let isWaiting = false;
+    policy?.onRetry(() => (isWaiting = true));
+    const call = get(server.origin).then(
+      (response) => response.text(),
+      (error: Error) => error.name,
+    );
+    await until(() => isWaiting);
+    if (expected === 'HttpError') await until(() => server.sockets.size === 0);
+    // The wait is over, and so is the time in total; the loop had been busy, so it runs once more.
+    fireAt(350);
+    fireAt(351);
+    expect(await call).toBe(expected);
+    expect(server.seen).toHaveLength(1);
   });
 });

@@ -107,10 +107,11 @@ export class OutgoingRequest {
   /**
    * The last attempt's response, when `error` is what its status was thrown as, or when the next
    * attempt was refused by a breaker: the origin has said more than that it is not asked again.
+   * Undefined, too, when its body could not be kept while that was waited for.
    */
   responseOf(error: unknown): Response | undefined {
-    if (error === this.#refused) return this.#refused?.response;
-    return refusalCode(error) === 'ECIRCUITOPEN' ? this.#refused?.takeBack() : undefined;
+    const isItsAnswer = error === this.#refused || refusalCode(error) === 'ECIRCUITOPEN';
+    return isItsAnswer ? this.#refused?.takeBack() : undefined;
   }
 
   /** Hands a response to the caller, whose abort goes on to reach its body. */

@@ -15,9 +15,9 @@ export class RefusedResponse extends HttpError {
     this.#aside ??= new AnswerAside(this.response, clock);
   }
 
-  /** The answer, where it was kept, for an attempt that followed and was not let through. */
+  /** The answer for the caller; undefined when it was set aside and could not be kept. */
   takeBack(): Response | undefined {
-    return this.#aside?.take();
+    return this.#aside === undefined ? this.response : this.#aside.take();
   }
 
   /** Nobody will read it. */
