@@ -161,3 +161,34 @@ describe('a stream that is itself a late result', () => {
     expect(gone).toEqual([]);
   });
 });
+
+test('a Node stream that is being read is not destroyed: it is somebody’s', async () => {
+  const stream = new Readable({ read() {} });
+  stream.resume();
+  disposeResult(stream);
+  expect(stream.destroyed).toBe(false);
+  const unread = new Readable({ read() {} });
+  disposeResult(unread);
+  expect(unread.destroyed).toBe(true);
+});
+
+test.each([
+  ['a Response', () => new Response('text')],
+  ['a synchronous iterable', () => [1, 2]],
+  ['null', () => null],
+  ['nothing', () => undefined],
+])('%s is no source', async (_what, open) => {
+  const reading = stream(noop, open as never)
+    [Symbol.asyncIterator]()
+    .next();
+  await expect(reading).rejects.toThrow('stream: open must return an async iterable, got');
+});
+
+test('a Response that came in place of a source has its body cancelled', async () => {
+  let isCancelled = false;
+  const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
+  const reading = stream(noop, (async () => new Response(body)) as never);
+  await expect(reading[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
+  await settle();
+  expect(isCancelled).toBe(true);
+});

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from '@fournines/core';
 import { manualClock, seededRandom } from '@fournines/core/testing';
 import { expect, test } from 'vitest';
 import { exponential, retry } from '../src/index.ts';
@@ -68,4 +69,52 @@ test('a call that is aborted leaves the others their waits', async () => {
   await clock.advance(100);
   expect(await second).toBe(1);
   expect(clock.timers).toBe(0);
+});
+
+test('an aborted wait keeps nothing alive', async () => {
+  const manual = manualClock();
+  let alive = 0;
+  const clock: Clock = {
+    now: () => manual.now(),
+    wall: () => manual.wall(),
+    setTimeout(fn, ms) {
+      const timer = manual.setTimeout(fn, ms);
+      let isRef = true;
+      const keep = (wish: boolean): void => {
+        alive += Number(wish) - Number(isRef);
+        isRef = wish;
+      };
+      alive += 1;
+      return {
+        cancel: () => (keep(false), timer.cancel()),
+        ref: () => keep(true),
+        unref: () => keep(false),
+      };
+    },
+  };
+  const policy = retry({ clock, backoff: exponential({ initial: 30_000, max: 30_000 }) });
+  const controllers = [new AbortController(), new AbortController()];
+  const calls = controllers.map(({ signal }) =>
+    policy.execute(() => Promise.reject(refused), signal).catch((error: unknown) => error),
+  );
+  await manual.advance(0);
+  expect(alive).toBe(1);
+  controllers[0]?.abort(1);
+  expect(alive).toBe(1);
+  controllers[1]?.abort(2);
+  expect(alive).toBe(0);
+  expect(await Promise.all(calls)).toEqual([1, 2]);
+});
+
+test('an answer of isFailure that is true to an `if` is a yes', async () => {
+  const policy = retry({
+    clock: manualClock(),
+    idempotent: true,
+    backoff: exponential({ initial: 0 }),
+    isFailure: ((value: { readonly errors: readonly string[] }) => value.errors.length) as never,
+  });
+  let runs = 0;
+  const answer = await policy.execute(() => ({ errors: runs++ === 0 ? ['once'] : [] }));
+  expect(answer.errors).toEqual([]);
+  expect(runs).toBe(2);
 });

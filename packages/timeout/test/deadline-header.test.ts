@@ -1,10 +1,16 @@
 import { createServer, get } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { deadline } from '@fournines/core';
+import { compose, deadline, fallback } from '@fournines/core';
 import { manualClock } from '@fournines/core/testing';
 import { describe, expect, test } from 'vitest';
-import { type Deadline, deadlineHeader, timeout } from '@fournines/timeout';
+import {
+  type Deadline,
+  DeadlineExceededError,
+  TimeoutError,
+  deadlineHeader,
+  timeout,
+} from '@fournines/timeout';
 
 const left = (remainingMs: number): Deadline => ({
   at: remainingMs,
@@ -151,6 +157,30 @@ describe('accept', () => {
     expect(runs).toBe(0);
     expect(limit.deadline.expired).toBe(true);
     expect(clock.timers).toBe(0);
+  });
+
+  test('work that waited until the time was up is not begun either, and says so', async () => {
+    const clock = manualClock();
+    const policy = timeout({ duration: 1_000, clock });
+    using limit = deadlineHeader.accept({ 'grpc-timeout': '10m' }, { clock });
+    // The body of the request is being read.
+    await clock.advance(20);
+    let runs = 0;
+    for (const layers of [
+      policy,
+      compose(
+        fallback(() => false, 0),
+        policy,
+      ),
+    ]) {
+      const refusal = await layers
+        .execute(() => (runs += 1), limit.signal)
+        .catch((e: unknown) => e);
+      expect(refusal).toBeInstanceOf(DeadlineExceededError);
+      expect((refusal as Error).cause).toBe(limit.signal.reason);
+      expect(limit.signal.reason).toBeInstanceOf(TimeoutError);
+    }
+    expect(runs).toBe(0);
   });
 
   test('the caller’s time is the deadline of all that happens under the signal', async () => {

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../call-options.ts';
 import { isComponent } from '../component.ts';
 import type { AnyPolicy } from '../policy.ts';
+import { neverStarted } from './never-started.ts';
 import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import { LONGEST_PIPELINE, Pipeline } from './pipeline.ts';
 import { rejectSoon } from './reject-soon.ts';
@@ -61,7 +62,7 @@ export class Chain {
     const fault = faultOf(fn, call);
     if (fault !== undefined) return rejectSoon(fault);
     const signal = parentSignal(call);
-    if (signal?.aborted === true) return rejectSoon(signal.reason);
+    if (signal?.aborted === true) return rejectSoon(neverStarted(signal));
     return this.#runFrom(0, fn, optionsOf(call) ?? {}, signal, {});
   }
 

@@ -8,6 +8,7 @@ interface Disposables {
 
 /** What is needed of a Node stream. */
 interface NodeReadable {
+  readonly readableFlowing?: boolean | null;
   on(event: 'error', listener: () => void): unknown;
   destroy(): unknown;
 }
@@ -36,7 +37,9 @@ export function disposeResult(value: unknown): void {
 export function disposeSource(source: unknown): void {
   if (typeof source !== 'object' || source === null) return;
   try {
-    forget(release(source) ?? releaseIterator(source));
+    forget(
+      release(source) ?? releaseIterator(source) ?? releaseStream((source as Disposables).body),
+    );
   } catch {
     // As above.
   }
@@ -44,6 +47,8 @@ export function disposeSource(source: unknown): void {
 
 /** What came of it, in an array, where there is a way to let go of it. */
 function release(value: Disposables): [result: unknown] | undefined {
+  // As a web stream that is locked: somebody reads it.
+  if (isNodeReadable(value) && value.readableFlowing === true) return [undefined];
   const asyncDispose = value[Symbol.asyncDispose];
   if (typeof asyncDispose === 'function') return [asyncDispose.call(value)];
   const dispose = value[Symbol.dispose];

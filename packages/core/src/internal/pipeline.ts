@@ -1,6 +1,7 @@
 import type { CallOptions } from '../call-options.ts';
 import { watchCaller } from './attempt-signal.ts';
 import { Attempt } from './attempt.ts';
+import { neverStarted } from './never-started.ts';
 import { faultOf, optionsOf, parentSignal } from './parent-signal.ts';
 import { rejectSoon } from './reject-soon.ts';
 import { runAhead, runDirectly } from './run.ts';
@@ -84,7 +85,7 @@ export class Pipeline {
       if (fault !== undefined) return rejectSoon(fault);
       options = optionsOf(call);
       signal = parentSignal(call);
-      if (signal?.aborted === true) return rejectSoon(signal.reason);
+      if (signal?.aborted === true) return rejectSoon(neverStarted(signal));
     }
     const attempt = new Attempt(this, fn, options, signal);
     if (extra !== undefined) attempt.needAnnex().extra = extra;

@@ -1,6 +1,7 @@
 import type { CallContext, CallOptions } from '../call-options.ts';
 import type { Clock } from '../clock.ts';
 import { carryDeadline, deadlineOf } from '../deadline.ts';
+import { show } from '../check.ts';
 import { TimeoutError } from '../errors.ts';
 import type { AnyPolicy } from '../policy.ts';
 import { startAlarm } from './alarm.ts';
@@ -126,7 +127,7 @@ export class StreamRead<T> implements AsyncIterator<T, undefined> {
         async () => this.#open({ ...context, signal: source.signal }),
         disposeSource,
       );
-      const reading = opened[Symbol.asyncIterator]();
+      const reading = iteratorOf(opened);
       iterator = reading;
       for (;;) {
         await this.#demanded(source.signal);
@@ -249,4 +250,12 @@ function closeQuietly(iterator: AsyncIterator<unknown> | undefined): void {
   } catch {
     // A source whose `return` throws is closed all the same.
   }
+}
+
+/** A `Response` is none: its body is. */
+function iteratorOf<T>(opened: AsyncIterable<T>): AsyncIterator<T> {
+  const iterate = (opened as Partial<AsyncIterable<T>> | null | undefined)?.[Symbol.asyncIterator];
+  if (typeof iterate === 'function') return iterate.call(opened);
+  disposeSource(opened);
+  throw new TypeError(`stream: open must return an async iterable, got ${show(opened)}`);
 }

@@ -13,7 +13,7 @@ const HEADER =
   /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token|api-key)(["']?\s*[:=]\s*)[^\r\n]*/gi;
 const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+)[\w~+/.=:-]{6,}/gi;
 const ASSIGNMENT =
-  /((?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|session(?:id)?|signature|sig|auth)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/gi;
+  /((?:password|passwd|pwd|passphrase|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|session(?:id)?|signature|sig|auth)\\?["']?\s*[=:]\s*)(\\"[^"]*(?:"|$)|"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|(?:\[redacted\]|[^\s&;,"'})\]])+)/gi;
 const DOTTED = /[\w.-]+/g;
 const JWT_HEADER = /\beyJ/;
 /** Keys that give themselves away: OpenAI and Anthropic, GitHub, AWS, Google, Slack, Stripe, npm. */

@@ -10,9 +10,9 @@ export function refusePromise(answer: unknown): void {
   throw new TypeError('it must not be asynchronous, got a promise');
 }
 
-/** Asks a filter of the user's. Throws when that does, or answers with a promise. */
+/** Asks a filter of the user's; what is true to an `if` is a yes. Throws when it does, or answers with a promise. */
 export function ask(filter: (value: unknown) => unknown, value: unknown): boolean {
   const answer = filter(value);
   if (typeof answer !== 'boolean') refusePromise(answer);
-  return answer === true;
+  return Boolean(answer);
 }
