@@ -178,9 +178,8 @@ test.each([
   ['null', () => null],
   ['nothing', () => undefined],
 ])('%s is no source', async (_what, open) => {
-  const reading = stream(noop, open as never)
-    [Symbol.asyncIterator]()
-    .next();
+  const source = stream(noop, open as never);
+  const reading = source[Symbol.asyncIterator]().next();
   await expect(reading).rejects.toThrow('stream: open must return an async iterable, got');
 });
 

@@ -9,13 +9,16 @@ export class RequestWindow {
   readonly #requests: Float64Array = new Float64Array(BUCKETS);
   readonly #accepts: Float64Array = new Float64Array(BUCKETS);
   #head = 0;
+  /** How many there were, as of the last look. */
   requests: number = 0;
+  /** How many of them were accepted. */
   accepts: number = 0;
 
   constructor(duration: number) {
     this.#bucketMs = duration / BUCKETS;
   }
 
+  /** Counts one that comes now. */
   add(now: number, accepted: boolean): void {
     this.expire(now);
     const place = this.#head % BUCKETS;
