@@ -331,8 +331,13 @@ test('where Redis may not write, news travel all the same', async () => {
 
 test('who was away when it closed learns so when it is back', async () => {
   const [one, two] = (await processes(2)) as [Process, Process];
-  const a = one.breaker({ resetTimeout: 60_000 });
-  const b = two.breaker();
+  // By the system's clock: how long it was away is told by Redis' own.
+  await using here = fleet(one.redis, { prefix: 'away' });
+  await using there = fleet(two.redis, { prefix: 'away' });
+  const options = { name: 'db', failureThreshold: 1, resetTimeout: 60_000 };
+  const a = circuitBreaker({ ...options, fleet: here });
+  const b = circuitBreaker({ ...options, fleet: there });
+  await until(() => expect(here.isConnected && there.isConnected).toBe(true));
   await fail(a);
   await until(() => expect(b.state).toBe('open'));
   // Nobody listens at the moment at which it closes.
