@@ -35,41 +35,6 @@ test('the heartbeat runs while something is in flight, and stops then', () => {
 });
 
 describe('a stall of this process', () => {
-  test("is not part of a probe's lease", () => {
-    const policy = circuitBreaker({
-      failureThreshold: 1,
-      resetTimeout: 300,
-      halfOpen: { permittedCalls: 1 },
-    });
-    admitted(policy).failure(sick());
-    idle(300);
-    const probe = admitted(policy);
-    loop.work(400);
-    loop.turn();
-    expect(policy.retryAfterMs).toBeGreaterThan(0);
-    expect(policy.tryAcquire().granted).toBe(false);
-    expect(policy.state).toBe('half-open');
-    probe.success();
-    expect(policy.state).toBe('closed');
-  });
-
-  test('prolongs a lease by no more than itself', () => {
-    const policy = circuitBreaker({
-      failureThreshold: 1,
-      resetTimeout: 300,
-      halfOpen: { permittedCalls: 1 },
-    });
-    admitted(policy).failure(sick());
-    idle(300);
-    admitted(policy);
-    loop.work(400);
-    loop.turn();
-    idle(320);
-    expect(policy.tryAcquire().granted).toBe(false);
-    expect(policy.state).toBe('open');
-    expect(policy.lastTrip?.failures).toEqual({ timeout: 1 });
-  });
-
   test('is not counted against calls that still run', () => {
     const policy = circuitBreaker({ minimumCalls: 1, slowCallDuration: 500 });
     admitted(policy);

@@ -136,18 +136,6 @@ describe('a ramp', () => {
     expect(asked.history.at(-1)?.reason).toBe('tripped');
   });
 
-  test('that is over has no rule any more, also for calls that came while it lasted', async () => {
-    const policy = await ramping();
-    policy.configure({ failureThreshold: 5 });
-    const permits = [policy.tryAcquire(), policy.tryAcquire(), policy.tryAcquire()];
-    await clock.advance(20_000);
-    for (const permit of permits) {
-      if (permit.granted) permit.failure(sick());
-    }
-    expect(policy.snapshot().counts.failure).toEqual({ unavailable: 5 });
-    expect(policy.state).toBe('closed');
-  });
-
   test('is broken off by calls that hang', async () => {
     const policy = await ramping({ slowCallDuration: 100, minimumCalls: 2, ramp: 60_000 });
     for (let i = 0; i < 2; i++) void policy.execute(() => new Promise(() => {}));
