@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CircuitBreakers, circuitBreaker, circuitBreakers, fleet } from '../src/index.ts';
 import { startRedis } from '@fournines/test-services';
@@ -355,4 +356,42 @@ test('a namesake that joins later on the same fleet learns what is open', async 
   await until(() => expect(late.state).toBe('open'));
   a.reset();
   expect(late.state).toBe('closed');
+});
+
+/** Redis' time, in milliseconds. */
+async function msOf(redis: Redis): Promise<number> {
+  const [seconds = 0, micros = 0] = await redis.time();
+  return Number(seconds) * 1_000 + Number(micros) / 1_000;
+}
+
+test('a Redis that is always slower than the deadline is told in a few words, not for ever', async () => {
+  const [one, two] = (await processes(2)) as [Process, Process];
+  let asked = 0;
+  const counted = new Proxy(one.redis, {
+    get(redis, name) {
+      if (name === 'eval') {
+        return async (...args: Parameters<Redis['eval']>) => {
+          asked += 1;
+          const began = await msOf(redis);
+          while ((await msOf(redis)) < began + 3);
+          return redis.eval(...args);
+        };
+      }
+      const member: unknown = Reflect.get(redis, name);
+      return typeof member === 'function' ? (member.bind(redis) as unknown) : member;
+    },
+  });
+  await using here = fleet(counted, { prefix: 'slow', deadline: 1 });
+  await using there = fleet(two.redis, { prefix: 'slow' });
+  const options = { name: 'db', failureThreshold: 1, resetTimeout: 60_000 };
+  const a = circuitBreaker({ ...options, fleet: here });
+  const b = circuitBreaker({ ...options, fleet: there });
+  await until(() => expect(here.isConnected && there.isConnected).toBe(true));
+  await fail(a);
+  await until(() => expect(b.state).toBe('open'));
+  a.reset();
+  await until(() => expect(b.state).toBe('closed'));
+  const before = asked;
+  for (let i = 0; i < 50; i++) await one.redis.ping();
+  expect(asked - before).toBeLessThanOrEqual(12);
 });
